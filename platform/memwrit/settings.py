@@ -1,0 +1,104 @@
+"""The one settings file. Every value an operator may change is an environment variable (`docs/settings.md`)."""
+
+from __future__ import annotations
+
+import secrets
+from pathlib import Path
+
+from memwrit import environment as env
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+BASE_DIR = CHECKOUT if (CHECKOUT / "manage.py").exists() else Path.cwd()
+MEMWRIT_DATA = Path(env.text("MEMWRIT_DATA", str(BASE_DIR / ".memwrit")))
+
+DEBUG = False
+# Nothing that must outlive a process is signed with it yet; several web processes need one value in common.
+SECRET_KEY = env.text("SECRET_KEY") or secrets.token_urlsafe(48)
+ALLOWED_HOSTS = env.listing("ALLOWED_HOSTS", "127.0.0.1,localhost,[::1]")
+PUBLIC_URL = env.text("PUBLIC_URL", "http://127.0.0.1:8700")
+ROOT_URLCONF = "memwrit.urls"
+WSGI_APPLICATION = "memwrit.wsgi.application"
+APPEND_SLASH = False
+USE_TZ = True
+TIME_ZONE = "UTC"
+USE_I18N = False
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+INSTALLED_APPS = [
+    "foundation.kernel",
+    "foundation.keyring",
+    "foundation.search",
+    "foundation.rest",
+    "audit",
+    "tenants",
+    "guard",
+    "governance",
+    "rest_framework",
+    "drf_spectacular",
+]
+MIDDLEWARE = ["django.middleware.security.SecurityMiddleware", "django.middleware.common.CommonMiddleware"]
+TEMPLATES: list[dict[str, object]] = []
+
+# Each alias is one PostgreSQL role. A process is given only the URLs of the roles it may use (security.md §1).
+DATABASES = env.databases(
+    {
+        "default": "DATABASE_URL",
+        "owner": "DATABASE_OWNER_URL",
+        "sequencer": "DATABASE_SEQUENCER_URL",
+        "relay": "DATABASE_RELAY_URL",
+        "eraser": "DATABASE_ERASER_URL",
+        "backup": "DATABASE_BACKUP_URL",
+        "keyring": "KEYRING_DATABASE_URL",
+        "keyring_eraser": "KEYRING_ERASER_URL",
+        "keyring_owner": "KEYRING_OWNER_URL",
+    }
+)
+DATABASE_ROUTERS = ["memwrit.routers.KeyringRouter"]
+
+KMS = env.text("KMS", f"file:{MEMWRIT_DATA / 'keys' / 'kms'}")
+AUDIT_PIN = env.text("AUDIT_PIN", f"file:{MEMWRIT_DATA / 'pin'}")
+AUDIT_ORIGIN = env.text("AUDIT_ORIGIN", "memwrit.local")
+ERASURE_LEDGER = env.text("ERASURE_LEDGER", f"file:{MEMWRIT_DATA / 'erasures'}")
+SEARCH_ENGINE = env.text("SEARCH_ENGINE", "postgres")
+OPENSEARCH_URL = env.text("OPENSEARCH_URL")
+EMBEDDER = env.text("EMBEDDER", "minilm")
+JUDGE_URL = env.text("JUDGE_URL")
+BROKER_URL = env.text("BROKER_URL")
+
+CACHE_URL = env.text("CACHE_URL")
+CACHES = {
+    "default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": CACHE_URL}
+    if CACHE_URL
+    else {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}
+}
+
+# Bodies are held in memory: an upload spooled to a temporary file would be readable text at rest.
+FILE_UPLOAD_HANDLERS = ["django.core.files.uploadhandler.MemoryFileUploadHandler"]
+DATA_UPLOAD_MAX_MEMORY_SIZE = 16 * 1024 * 1024
+
+REST_FRAMEWORK = {
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_AUTHENTICATION_CLASSES": [],
+    "DEFAULT_PERMISSION_CLASSES": [],
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "UNAUTHENTICATED_USER": None,
+    "UNAUTHENTICATED_TOKEN": None,
+    "TEST_REQUEST_DEFAULT_FORMAT": "json",
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Memwrit",
+    "DESCRIPTION": "Governs what AI agents remember.",
+    "VERSION": "1",
+    "OAS_VERSION": "3.1.1",
+    "SERVE_INCLUDE_SCHEMA": False,
+}
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"reticent": {"()": "memwrit.logs.Reticent"}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "reticent"}},
+    "root": {"handlers": ["stderr"], "level": env.text("LOG_LEVEL", "WARNING")},
+    "loggers": {"django": {"handlers": [], "propagate": True}, "memwrit": {"level": "INFO"}},
+}
