@@ -1,0 +1,44 @@
+"""Canonical JSON (RFC 8785), narrowed to what is signed here: no floats, integers below 2^53, ASCII keys."""
+
+import json
+from typing import Any
+
+_LIMIT = 2**53
+
+
+class NotCanonical(ValueError):
+    """The value has no canonical form here."""
+
+
+def canonical(value: Any) -> bytes:
+    """The one byte string that stands for `value`; raises `NotCanonical` for floats, large integers, keys outside
+    ASCII, lone surrogates and types JSON does not know."""
+    _check(value)
+    text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"), sort_keys=True)
+    try:
+        return text.encode()
+    except UnicodeEncodeError as error:
+        raise NotCanonical("a lone surrogate") from error
+
+
+def _check(value: Any) -> None:
+    if value is None or isinstance(value, bool | str):
+        return
+    if isinstance(value, int):
+        if abs(value) >= _LIMIT:
+            raise NotCanonical("an integer of 2^53 or more")
+    elif isinstance(value, dict):
+        _check_keys(value)
+        for item in value.values():
+            _check(item)
+    elif isinstance(value, list | tuple):
+        for item in value:
+            _check(item)
+    else:
+        raise NotCanonical(type(value).__name__)
+
+
+def _check_keys(value: dict[Any, Any]) -> None:
+    # ASCII keys sort alike by code point and by UTF-16 unit, which RFC 8785 asks for.
+    if not all(isinstance(key, str) and key.isascii() for key in value):
+        raise NotCanonical("a key that is not ASCII text")

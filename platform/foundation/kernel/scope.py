@@ -1,0 +1,155 @@
+"""Tenant scope and the unit of work.
+
+`tenant_scope` says who; it opens nothing. `tenant_transaction` opens the transaction and tells PostgreSQL, whose
+row-level security then shows this tenant's rows and no others (`SET LOCAL`, so a transaction pooler is safe).
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any
+from uuid import UUID
+
+from django.db import DatabaseError, InterfaceError, connections, transaction
+
+
+class NoTenantInScope(RuntimeError):
+    """A tenant's data was asked for outside `tenant_scope`."""
+
+
+class NoTenantTransaction(RuntimeError):
+    """A tenant's rows were asked for outside `tenant_transaction`."""
+
+
+_tenant: ContextVar[UUID | None] = ContextVar("tenant", default=None)
+_work: ContextVar["UnitOfWork | None"] = ContextVar("unit_of_work", default=None)
+
+
+class UnitOfWork:
+    """One open tenant transaction: its tenant, its last statements and what follows its end.
+
+    Buffers are lists kept for the end of the transaction; a savepoint that rolls back truncates them.
+    """
+
+    def __init__(self, tenant_id: UUID, using: str) -> None:
+        self.tenant_id = tenant_id
+        self.using = using
+        self.state: dict[str, Any] = {}
+        self.buffers: dict[str, list[Any]] = {}
+        self._before_commit: list[Callable[[UnitOfWork], None]] = []
+        self._after_commit: list[Callable[[], None]] = []
+        self._after_abort: list[Callable[[bool], None]] = []
+
+    def buffer(self, name: str) -> list[Any]:
+        return self.buffers.setdefault(name, [])
+
+    def before_commit(self, act: Callable[["UnitOfWork"], None]) -> None:
+        """Run `act(work)` among the transaction's last statements, in order of registration."""
+        self._before_commit.append(act)
+
+    def after_commit(self, act: Callable[[], None]) -> None:
+        self._after_commit.append(act)
+
+    def after_abort(self, act: Callable[[bool], None]) -> None:
+        """Run `act(unknown)` if the transaction did not commit; `unknown` when COMMIT's outcome cannot be told."""
+        self._after_abort.append(act)
+
+    def finish(self) -> None:
+        while self._before_commit:
+            self._before_commit.pop(0)(self)
+
+    def committed(self) -> None:
+        for act in self._after_commit:
+            act()
+
+    def aborted(self, *, unknown: bool) -> None:
+        for act in self._after_abort:
+            act(unknown)
+
+
+@contextmanager
+def tenant_scope(tenant_id: UUID) -> Iterator[UUID]:
+    """Work for `tenant_id` inside the block; the outer scope comes back after it."""
+    token = _tenant.set(tenant_id)
+    try:
+        yield tenant_id
+    finally:
+        _tenant.reset(token)
+
+
+def current_tenant() -> UUID:
+    """The tenant in scope; raises `NoTenantInScope`."""
+    tenant_id = _tenant.get()
+    if tenant_id is None:
+        raise NoTenantInScope
+    return tenant_id
+
+
+def current_work() -> UnitOfWork:
+    """The open unit of work of the tenant in scope; raises `NoTenantTransaction` or `NoTenantInScope`."""
+    tenant_id, work = current_tenant(), _work.get()
+    if work is None or work.tenant_id != tenant_id:
+        raise NoTenantTransaction
+    return work
+
+
+def in_transaction() -> bool:
+    """Whether a unit of work is open, for any tenant."""
+    return _work.get() is not None
+
+
+@contextmanager
+def tenant_transaction(using: str = "default", *, snapshot: bool = False) -> Iterator[UnitOfWork]:
+    """One transaction of the tenant in scope. An inner call for the same tenant and database joins the outer one.
+
+    `snapshot` reads from one REPEATABLE READ snapshot; only the outermost call may ask for it.
+    """
+    tenant_id, outer = current_tenant(), _work.get()
+    if outer is not None:
+        if (outer.tenant_id, outer.using) != (tenant_id, using):
+            raise NoTenantTransaction("another tenant's or database's transaction is open")
+        yield outer
+        return
+    work = UnitOfWork(tenant_id, using)
+    token = _work.set(work)
+    try:
+        yield from _run(work, snapshot=snapshot)
+    finally:
+        _work.reset(token)
+    work.committed()
+
+
+def _run(work: UnitOfWork, *, snapshot: bool) -> Iterator[UnitOfWork]:
+    committing = False
+    try:
+        with transaction.atomic(using=work.using, durable=True):
+            _begin(work, snapshot=snapshot)
+            yield work
+            work.finish()
+            committing = True
+    except BaseException as error:
+        # A connection lost while COMMIT was under way leaves its outcome unknown.
+        lost = isinstance(error, InterfaceError | DatabaseError)
+        work.aborted(unknown=committing and lost)
+        raise
+
+
+def _begin(work: UnitOfWork, *, snapshot: bool) -> None:
+    with connections[work.using].cursor() as cursor:
+        if snapshot:
+            cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+        cursor.execute("SELECT set_config('app.tenant_id', %s, true)", [str(work.tenant_id)])
+
+
+@contextmanager
+def savepoint() -> Iterator[None]:
+    """A savepoint in the open unit of work: if the block raises, its rows and its buffered entries are undone."""
+    work = current_work()
+    marks = {name: len(entries) for name, entries in work.buffers.items()}
+    try:
+        with transaction.atomic(using=work.using):
+            yield
+    except BaseException:
+        for name, entries in work.buffers.items():
+            del entries[marks.get(name, 0) :]
+        raise
