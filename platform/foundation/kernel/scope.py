@@ -100,14 +100,15 @@ def in_transaction() -> bool:
 
 @contextmanager
 def tenant_transaction(using: str = "default", *, snapshot: bool = False) -> Iterator[UnitOfWork]:
-    """One transaction of the tenant in scope. An inner call for the same tenant and database joins the outer one.
+    """One transaction of the tenant in scope. An inner call on the same database joins the outer one; on another
+    database it is a transaction of its own, with its own end.
 
     `snapshot` reads from one REPEATABLE READ snapshot; only the outermost call may ask for it.
     """
     tenant_id, outer = current_tenant(), _work.get()
-    if outer is not None:
-        if (outer.tenant_id, outer.using) != (tenant_id, using):
-            raise NoTenantTransaction("another tenant's or database's transaction is open")
+    if outer is not None and outer.tenant_id != tenant_id:
+        raise NoTenantTransaction("another tenant's transaction is open")
+    if outer is not None and outer.using == using:
         yield outer
         return
     work = UnitOfWork(tenant_id, using)
