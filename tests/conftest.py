@@ -1,0 +1,123 @@
+"""Tests run on a real PostgreSQL, as the role the web process has, and their transactions commit.
+
+Each pytest process has a cluster of its own, up before Django reads its settings. Tables are made by the owners, as in
+production; tests then work as `app` (a test that owns its tables proves nothing about row-level security), each in a new
+tenant, and nothing is ever flushed: TRUNCATE is denied to everyone. `@pytest.mark.django_db` is not needed.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+import secrets
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from uuid import UUID
+
+import psycopg
+import pytest
+from pytest_django import DjangoDbBlocker
+
+ROOT = Path(__file__).resolve().parents[1]
+sys.path[:0] = [str(ROOT / "platform"), str(ROOT)]
+
+from memwrit.embedded.postgres import Cluster  # noqa: E402
+
+CLUSTER = Cluster(Path(tempfile.gettempdir()) / f"memwrit-tests-{os.getpid()}-{secrets.token_hex(4)}", durable=False)
+
+
+def _bring_up() -> None:
+    """Start the cluster and set the environment, before anything reads the settings. It goes however the run ends."""
+    atexit.register(_tear_down)
+    os.environ.update(CLUSTER.start() | {"DJANGO_SETTINGS_MODULE": "memwrit.settings", "AUDIT_ORIGIN": "memwrit.test"})
+    from django.conf import settings
+
+    assert "owner" in settings.DATABASES  # read now: pytest-django sets Django up only once its settings are read
+
+
+def _tear_down() -> None:
+    CLUSTER.stop()
+    shutil.rmtree(CLUSTER.directory.path, ignore_errors=True)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure(config: pytest.Config) -> None:
+    """Every process that runs tests; not the one that only hands them out."""
+    if hasattr(config, "workerinput") or not config.getoption("numprocesses", None):
+        _bring_up()
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    _tear_down()
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Cluster:
+    """The PostgreSQL this process's tests run on."""
+    return CLUSTER
+
+
+@pytest.fixture(scope="session")
+def database(cluster: Cluster, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
+    """Both databases' tables, made by their owners exactly as `memwrit migrate` makes them; access for every test."""
+    from django.core.management import call_command
+
+    with django_db_blocker.unblock():
+        for alias in ("owner", "keyring_owner"):
+            call_command("migrate", database=alias, verbosity=0, interactive=False)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def django_db_setup(database: None) -> None:
+    """In place of pytest-django's: no test database of Django's making, and no flush."""
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _databases_open_to_tests() -> None:
+    """Django's test cases refuse databases they do not name; here every test may use every role."""
+    from django.test import SimpleTestCase
+
+    SimpleTestCase.databases = "__all__"  # type: ignore[assignment]
+
+
+def new_tenant() -> UUID:
+    """A tenant known to the kernel's registry, with nothing in it."""
+    from foundation.kernel.ids import uuid7
+    from foundation.kernel.models import Registry
+
+    tenant_id = uuid7()
+    Registry.objects.create(id=tenant_id)
+    return tenant_id
+
+
+@pytest.fixture
+def tenant(django_db_setup: None) -> Iterator[UUID]:
+    """A new tenant, in scope for the whole test."""
+    from foundation.kernel.scope import tenant_scope
+
+    with tenant_scope(new_tenant()) as tenant_id:
+        yield tenant_id
+
+
+@pytest.fixture
+def other_tenant(django_db_setup: None) -> UUID:
+    """A second new tenant, not in scope."""
+    return new_tenant()
+
+
+@pytest.fixture
+def superuser(cluster: Cluster) -> Iterator[psycopg.Connection[tuple[object, ...]]]:
+    """A superuser's connection to the main database, for tests that look at catalogues or past every policy."""
+    with psycopg.connect(cluster.superuser_url(), autocommit=True) as connection:
+        yield connection
+
+
+@pytest.fixture
+def keyring_superuser(cluster: Cluster) -> Iterator[psycopg.Connection[tuple[object, ...]]]:
+    """The same, on the keyring's database."""
+    with psycopg.connect(cluster.superuser_url("memwrit_keyring"), autocommit=True) as connection:
+        yield connection
