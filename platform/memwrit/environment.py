@@ -1,4 +1,4 @@
-"""Settings come from environment variables; every `NAME` may also be given as `NAME_FILE`, the path of a file that holds it."""
+"""Settings are environment variables; each `NAME` may instead be `NAME_FILE`, the path of a file that holds it."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def listing(name: str, default: str = "") -> list[str]:
 
 
 def database(url: str) -> dict[str, Any]:
-    """Django's settings for `postgresql://user:password@host:port/name?option=value`; `host=/folder` as an option means a socket."""
+    """Django's settings for `postgresql://user:password@host:port/name?option=value`; `?host=/folder` is a socket."""
     parts = urlsplit(url)
     if parts.scheme not in ("postgres", "postgresql"):
         raise ImproperlyConfigured("database URLs begin with postgresql://")

@@ -1,6 +1,6 @@
 """Log lines that cannot carry a memory: an exception is told by its type and frames, never by its message.
 
-A driver's message quotes rows ("Key (name)=(...)"), a parser's quotes its input. Types and places are enough to find a bug.
+A driver's message quotes rows ("Key (name)=(...)"), a parser's its input. Types and places are enough to find a bug.
 """
 
 from __future__ import annotations

@@ -64,6 +64,8 @@ OPENSEARCH_URL = env.text("OPENSEARCH_URL")
 EMBEDDER = env.text("EMBEDDER", "minilm")
 JUDGE_URL = env.text("JUDGE_URL")
 BROKER_URL = env.text("BROKER_URL")
+# Where the worker tells how it does; the web process and the supervisor read it.
+PULSE = env.text("PULSE", str(MEMWRIT_DATA / "pulse.json"))
 
 CACHE_URL = env.text("CACHE_URL")
 CACHES = {

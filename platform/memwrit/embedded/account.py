@@ -1,4 +1,4 @@
-"""Whom PostgreSQL runs as. It refuses root, so root lends it an unprivileged account; anyone else runs it as himself."""
+"""Whom PostgreSQL runs as. It refuses root, so root lends it an unprivileged account; others run it as themselves."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The data directory: its parts, its lock, and how it is reached by an account that may not enter the folders above it."""
+"""The data directory: its parts, its lock, and how an account reaches it that may not enter the folders above."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ class DataDirectory:
             self._lock = None
 
     def socket_folder(self) -> Path:
-        """Where PostgreSQL's socket lies: in the directory, or in a short folder of its own if that path is too long."""
+        """Where PostgreSQL's socket lies: in the directory, or in a short folder of its own if that is too long."""
         inside = self.part("run")
         if len(os.fsencode(inside)) <= LONGEST_SOCKET_FOLDER:
             return inside

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import signal
 import subprocess
 import tempfile
@@ -83,6 +84,14 @@ class Cluster:
             _end(process)
         self.directory.unlock()
 
+    def tend(self) -> None:
+        """Bring it up again if it has died."""
+        if self.process is not None and self.process.poll() is not None:
+            account, data = self.directory.account(), self.directory.part("pg")
+            socket = self.directory.make_socket_folder(account)
+            _clear_remains(data, socket)
+            self._spawn(binaries.programs(account) / "postgres", data, socket)
+
     def settings(self) -> dict[str, str]:
         """The settings that reach this cluster and what lies beside it, whether or not this process started it."""
         part = self.directory.part
@@ -123,7 +132,7 @@ class Cluster:
         """Make the cluster's files; a half-made folder of an earlier try is made anew."""
         account = self.directory.account()
         if data.exists():
-            _remove(data)
+            shutil.rmtree(data)
         data.mkdir(mode=0o700)
         account.give(data)
         with tempfile.NamedTemporaryFile("w", dir=socket, encoding="ascii") as password:
@@ -136,7 +145,7 @@ class Cluster:
                 command, check=False, capture_output=True, cwd=data, env=_ENVIRONMENT, **account.popen()
             )
         if done.returncode:
-            _remove(data)
+            shutil.rmtree(data)
             raise DataDirectoryError(f"initdb failed: {done.stderr.decode(errors='replace').strip()}")
 
     def _spawn(self, postgres: Path, data: Path, socket: Path) -> None:
@@ -232,9 +241,3 @@ def _end(process: subprocess.Popen[bytes]) -> None:
             return
     process.kill()
     process.wait(5.0)
-
-
-def _remove(data: Path) -> None:
-    import shutil
-
-    shutil.rmtree(data)

@@ -1,0 +1,136 @@
+"""The worker: work owed by the outbox, the audit log's sequencer, what falls due by time. Never in the web process.
+
+Each job is a thread with database roles of its own. It is woken by an empty NOTIFY, else it looks once a second; when
+it fails it says so (never with the error's text) and tries again with growing pauses.
+"""
+
+from __future__ import annotations
+
+import logging
+import signal
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from types import FrameType
+from typing import cast
+
+from memwrit.pulse import Pulse
+
+log = logging.getLogger("memwrit.tick")
+LONGEST_PAUSE = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """`step` does a bounded piece of work and returns how much it did; 0 means nothing was left."""
+
+    name: str
+    step: Callable[[], int]
+    every: float = 1.0
+    alias: str = ""
+    channel: str = ""
+
+
+def relay() -> int:
+    """Work items that are due, of every tenant in turn."""
+    return cast(int, import_module("foundation.kernel.outbox").run_due())
+
+
+def sequencer() -> int:
+    """Events waiting to become part of their tenants' logs."""
+    return cast(int, import_module("audit.services.sequence").run_once())
+
+
+def retention() -> int:
+    """What falls due by time: expiries, and keys whose rotation was interrupted."""
+    return cast(int, import_module("memwrit.upkeep").run_due())
+
+
+JOBS = (
+    Job("relay", relay, alias="relay", channel="memwrit_work"),
+    Job("sequencer", sequencer, alias="sequencer", channel="memwrit_audit"),
+    Job("retention", retention, every=15.0),
+)
+
+
+class Loop(threading.Thread):
+    """Runs one job until told to stop."""
+
+    def __init__(self, job: Job, stop: threading.Event, pulse: Pulse) -> None:
+        super().__init__(name=job.name, daemon=True)
+        self.job, self.stop, self.pulse = job, stop, pulse
+        self.failures = 0
+        self._listening: object = None
+
+    def run(self) -> None:
+        from django.db import connections
+
+        while not self.stop.is_set():
+            try:
+                self.turn()
+                self.failures = 0
+            except Exception:
+                self.failures += 1
+                log.exception("%s failed, time %d in a row", self.job.name, self.failures)
+                connections.close_all()
+                self.stop.wait(min(0.25 * 2**self.failures, LONGEST_PAUSE))
+        connections.close_all()
+
+    def turn(self) -> None:
+        """Work until nothing is left, then wait for a notice or the next look."""
+        self.subscribe()
+        while not self.stop.is_set() and self.job.step():
+            self.pulse.beat(self.job.name, drained=False)
+        if not self.stop.is_set():
+            self.pulse.beat(self.job.name, drained=True)
+            self.wait()
+
+    def subscribe(self) -> None:
+        """Listen before looking, on this connection: a notice between the look and the wait is then not lost."""
+        if not self.job.channel:
+            return
+        from django.db import connections
+
+        from foundation.kernel.notices import listen
+
+        connection = connections[self.job.alias]
+        connection.ensure_connection()
+        if connection.connection is not self._listening:
+            listen(self.job.alias, self.job.channel)
+            self._listening = connection.connection
+
+    def wait(self) -> None:
+        if not self.job.channel:
+            self.stop.wait(self.job.every)
+            return
+        from foundation.kernel.notices import await_notice
+
+        await_notice(self.job.alias, self.job.every)
+
+
+def run(only: str | None = None) -> int:
+    """Run the jobs (or one of them) until SIGTERM or SIGINT; what is under way is finished first."""
+    import django
+
+    django.setup()
+    from django.conf import settings
+
+    stop = threading.Event()
+
+    def end(_signal: int, _frame: FrameType | None) -> None:
+        stop.set()
+
+    signal.signal(signal.SIGTERM, end)
+    signal.signal(signal.SIGINT, end)
+    pulse = Pulse(Path(settings.PULSE))
+    loops = [Loop(job, stop, pulse) for job in JOBS if only in (None, job.name)]
+    for loop in loops:
+        loop.start()
+    while not stop.wait(1.0):
+        if not all(loop.is_alive() for loop in loops):
+            return 1
+    for loop in loops:
+        loop.join(60.0)
+    return 0
