@@ -1,0 +1,174 @@
+"""Idempotency-Key on state-changing POSTs: one effect in 24 hours, however often and however brokenly it is sent.
+
+`begin` leases the key in a transaction of its own; `complete`, called by the service inside the change's transaction,
+marks it done there, so effect and mark commit together or not at all. A crash leaves a lease, which runs out. An
+attempt that outlives its lease and was overtaken fails in `complete`, and its change with it: nothing is done twice.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from datetime import timedelta
+from uuid import UUID, uuid4
+
+from foundation.kernel import clock
+from foundation.kernel.canonical import canonical
+from foundation.kernel.outbox import enqueue
+from foundation.kernel.principal import Principal
+from foundation.kernel.problems import IdempotencyMismatch, InProgress, Malformed
+from foundation.kernel.scope import tenant_transaction
+from foundation.keyring import keys
+from foundation.rest.models import IdempotencyKey
+
+HEADER = "Idempotency-Key"
+LIFE = timedelta(hours=24)
+LEASE = timedelta(seconds=60)
+FORGET = "rest.idempotency.forget"
+_FORM = re.compile(r"[\x21-\x7e]{1,255}")
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a request asks, as far as repeating it goes. `route` is the pattern, `path` the request's own."""
+
+    principal: Principal
+    method: str
+    route: str
+    path: str
+    key: str
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What an earlier request with the same key did: its status and the ids it made (a batch: item by item)."""
+
+    status: int
+    resource_ids: tuple[UUID, ...]
+    statuses: tuple[int, ...]
+
+    @property
+    def resource_id(self) -> UUID:
+        return self.resource_ids[0]
+
+
+@dataclass(slots=True)
+class Attempt:
+    """The request that holds a key's lease."""
+
+    scope: bytes
+    token: UUID = field(default_factory=uuid4)
+    completed: bool = False
+
+
+_attempt: ContextVar[Attempt | None] = ContextVar("idempotent_attempt", default=None)
+
+
+def key_of(header: str | None) -> str | None:
+    """The header's key: 1 to 255 visible ASCII characters; anything else is malformed."""
+    if header is None:
+        return None
+    if not _FORM.fullmatch(header):
+        raise Malformed("Idempotency-Key has 1 to 255 visible ASCII characters.")
+    return header
+
+
+def begin(asked: Asked) -> Attempt | Done:
+    """Lease the key, or tell what was done with it.
+
+    Raises `InProgress` (409) while another request holds the lease, `IdempotencyMismatch` (422) for another body.
+    """
+    scope, at = _scope(asked), clock.now()
+    day = at.date()
+    mine = IdempotencyKey(
+        scope=scope, body=_body(asked, day.isoformat()), day=day, token=uuid4(), lease_until=at + LEASE, created_at=at
+    )
+    with tenant_transaction():
+        _owe_forgetting(mine)
+        IdempotencyKey.objects.bulk_create([mine], ignore_conflicts=True)
+        row = IdempotencyKey.objects.select_for_update().get(scope=scope)
+        if row.token == mine.token:
+            return Attempt(scope, mine.token)
+        if at - row.created_at >= LIFE:
+            return _take_over(row, mine)
+        if not hmac.compare_digest(bytes(row.body), _body(asked, row.day.isoformat())):
+            raise IdempotencyMismatch
+        if row.status is not None:
+            return Done(row.status, tuple(row.resource_ids), tuple(row.statuses))
+        if row.lease_until > at:
+            raise InProgress("A request with this key is being handled.", retry_after=1)
+        return _take_over(row, mine)
+
+
+def _take_over(row: IdempotencyKey, mine: IdempotencyKey) -> Attempt:
+    row.body, row.day, row.token, row.lease_until = mine.body, mine.day, mine.token, mine.lease_until
+    row.created_at, row.status, row.resource_ids, row.statuses = mine.created_at, None, [], []
+    row.save()
+    return Attempt(bytes(row.scope), row.token)
+
+
+@contextmanager
+def attempt(held: Attempt) -> Iterator[Attempt]:
+    """Handle a request under `held`. Unless it completes, its end gives the key back."""
+    token = _attempt.set(held)
+    try:
+        yield held
+    finally:
+        _attempt.reset(token)
+        _give_back(held)
+
+
+def _give_back(held: Attempt) -> None:
+    """Free the key of an attempt that changed nothing; one whose COMMIT got through is marked done and stays."""
+    if held.completed:
+        return
+    with tenant_transaction():
+        IdempotencyKey.objects.filter(scope=held.scope, token=held.token, status__isnull=True).delete()
+
+
+def complete(resource_id: UUID | Sequence[UUID], status: int, *, statuses: Sequence[int] = ()) -> None:
+    """Mark the current request's key done, inside the transaction of its change. Without a key: nothing to do.
+
+    Services call it beside their change. `status` is the answer's; for a batch, ids and `statuses` go item by item.
+    Raises `InProgress` when another attempt has overtaken this one, which undoes the change.
+    """
+    held = _attempt.get()
+    if held is None:
+        return
+    ids = [resource_id] if isinstance(resource_id, UUID) else list(resource_id)
+    with tenant_transaction() as work:
+        marked = IdempotencyKey.objects.filter(scope=held.scope, token=held.token, status__isnull=True)
+        if marked.update(status=status, resource_ids=ids, statuses=list(statuses)) != 1:
+            raise InProgress("Another request with this key went ahead.", retry_after=1)
+        work.after_commit(lambda: setattr(held, "completed", True))
+
+
+def forget_day(day: str) -> None:
+    """Drop the keys of `day` (ISO) and destroy the key their bodies were hashed under. Run by `memwrit tick`."""
+    with tenant_transaction():
+        IdempotencyKey.objects.filter(day=day).delete()
+    keys.destroy([keys.named_id("idempotency-day", day)])
+
+
+def _owe_forgetting(mine: IdempotencyKey) -> None:
+    if not IdempotencyKey.objects.filter(day=mine.day).exists():
+        due = mine.created_at.replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=2)
+        enqueue(FORGET, {"day": mine.day.isoformat()}, due=due, queue="retention")
+
+
+def _scope(asked: Asked) -> bytes:
+    named = canonical([str(asked.principal.id), asked.method, asked.route, asked.key])
+    return hmac.digest(keys.named("lookup", "idempotency"), named, hashlib.sha256)
+
+
+def _body(asked: Asked, day: str) -> bytes:
+    mac = hmac.new(keys.named("idempotency-day", day), digestmod=hashlib.sha256)
+    mac.update(len(asked.path).to_bytes(4, "big") + asked.path.encode("utf-8", "replace"))
+    mac.update(asked.body)
+    return mac.digest()
