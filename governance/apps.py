@@ -1,0 +1,8 @@
+"""Governance as a Django app."""
+
+from django.apps import AppConfig
+
+
+class GovernanceConfig(AppConfig):
+    name = "governance"
+    label = "governance"

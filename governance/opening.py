@@ -1,0 +1,152 @@
+"""From ids to readable memories: rows are read and verified inside a snapshot, keys and texts are opened after it.
+
+Nothing is served whose header, place in the manifest or seal does not verify.
+"""
+
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from audit.selectors import verify_elements
+from foundation.kernel.problems import Erased, Integrity
+from foundation.keyring import keys
+from foundation.keyring.sealing import open_sealed
+from governance import headers
+from governance.models import Admission, LineageEdge, MemCube, Version
+from governance.sealed import Parent, Payload, open_version
+
+Place = tuple[UUID, int]
+"""A version of a record: (memcube id, version number)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One version and its header as they stand in the database, verified but not opened."""
+
+    cube: MemCube
+    version: Version
+    parents: tuple[Parent, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """One opened version under its record's present header."""
+
+    cube: MemCube
+    version: Version
+    parents: tuple[Parent, ...]
+    payload: Payload
+
+    @property
+    def place(self) -> Place:
+        return self.cube.id, self.version.number
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A memory as it is answered: opened, with its decision record and the receipt of the act that shows it."""
+
+    memory: Memory
+    admission: Admission
+    decision: dict[str, Any]
+    receipt: dict[str, Any]
+
+    @property
+    def held(self) -> bool:
+        return bool(self.admission.state == Admission.State.HELD)
+
+
+def verify(cubes: Iterable[MemCube]) -> None:
+    """Check headers, and the manifest that holds them, in the open snapshot; raises `Integrity`."""
+    found = list(cubes)
+    for cube in found:
+        headers.verify(cube)
+    if found:
+        verify_elements({cube.id: bytes(cube.mac) for cube in found})
+
+
+def rows(places: Mapping[UUID, int | None]) -> dict[UUID, Row]:
+    """The asked-for versions (None: the current one) of the records that exist, headers verified.
+
+    Raises `Integrity` when a header was changed or its version is missing.
+    """
+    cubes = {cube.id: cube for cube in MemCube.objects.filter(id__in=list(places))}
+    verify(cubes.values())
+    numbers = {cube_id: places[cube_id] or cube.version for cube_id, cube in cubes.items() if cube.state != "forgotten"}
+    versions = _versions(numbers.items())
+    if len(versions) != len(numbers):
+        raise Integrity("A version is missing.")
+    edges = parents_of(numbers.items())
+    return {
+        cube_id: Row(cubes[cube_id], versions[cube_id, number], edges[cube_id, number])
+        for cube_id, number in numbers.items()
+    }
+
+
+def parents_of(places: Iterable[Place]) -> dict[Place, tuple[Parent, ...]]:
+    """The parents of each version, sorted."""
+    wanted = set(places)
+    found: dict[Place, list[Parent]] = defaultdict(list)
+    for edge in LineageEdge.objects.filter(child_id__in={cube_id for cube_id, _ in wanted}):
+        found[edge.child_id, edge.child_version].append((edge.parent_id, edge.parent_version))
+    return {place: tuple(sorted(found.get(place, ()))) for place in wanted}
+
+
+def unseal(found: Sequence[Row]) -> list[Memory]:
+    """Open rows outside any transaction. Raises `Erased` when a key is gone, `Integrity` when a seal does not hold."""
+    secrets = keys.open_many([row.version.id for row in found])
+    return [_open(row, secrets) for row in found]
+
+
+def unseal_existing(found: Sequence[Row]) -> list[Memory]:
+    """As `unseal`, leaving out what was erased since the rows were read."""
+    secrets = keys.open_many([row.version.id for row in found])
+    return [_open(row, secrets) for row in found if row.version.id in secrets]
+
+
+def decision_of(admission: Admission, secret: bytes) -> dict[str, Any]:
+    """The decision record of one version, opened with its key; what a rollback took up again was not judged anew."""
+    if admission.sealed_verdict is None:
+        policy = {"pii": None, "guard": None}
+        return {"decision": "admit", "reasons": ["rollback"], "signals": [], "redactions": [], "policy": policy}
+    opened = open_sealed(secret, verdict_place(admission), bytes(admission.sealed_verdict))
+    decision: dict[str, Any] = json.loads(opened)
+    return decision
+
+
+def verdict_place(admission: Admission) -> bytes:
+    """The AAD of a decision record."""
+    return f"admission:{admission.id}:{admission.version_id}".encode()
+
+
+def admissions_of(found: Iterable[Row]) -> dict[UUID, Admission]:
+    """The admissions of these versions, by version id (inside a transaction)."""
+    return {row.version_id: row for row in Admission.objects.filter(version_id__in=[each.version.id for each in found])}
+
+
+def show(found: Sequence[Row], admissions: Mapping[UUID, Admission], receipt: dict[str, Any]) -> list[Shown]:
+    """Open rows with their decisions, leaving out what was erased since they were read."""
+    secrets = keys.open_many([row.version.id for row in found])
+    return [
+        Shown(_open(row, secrets), admission, decision_of(admission, secrets[row.version.id]), receipt)
+        for row in found
+        if row.version.id in secrets
+        for admission in [admissions[row.version.id]]
+    ]
+
+
+def _open(row: Row, secrets: Mapping[UUID, bytes]) -> Memory:
+    secret = secrets.get(row.version.id)
+    if secret is None:
+        raise Erased
+    payload = open_version(row.cube, row.version, secret, row.parents)
+    return Memory(row.cube, row.version, row.parents, payload)
+
+
+def _versions(places: Iterable[Place]) -> dict[Place, Version]:
+    wanted = set(places)
+    found = Version.objects.filter(memcube_id__in={cube_id for cube_id, _ in wanted}).defer("sealed_embedding")
+    return {(row.memcube_id, row.number): row for row in found if (row.memcube_id, row.number) in wanted}

@@ -1,0 +1,276 @@
+"""What governance reads: spaces, memories at a time, their versions, differences and lineage.
+
+Another tenant's id, an unknown one and one in a space the asker does not reach are the same `NotFound`.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.db.models import Q
+
+from audit.acts import Act
+from audit.services.receipts import receipt
+from audit.services.record import Target, record
+from foundation.kernel.clock import now
+from foundation.kernel.principal import Principal
+from foundation.kernel.problems import Erased, FieldError, NotFound, Problem, Validation, Withdrawn
+from foundation.kernel.scope import tenant_transaction
+from governance import lifecycle, opening
+from governance.models import HeaderRevision, LineageEdge, MemCube, Space, State, Version
+from governance.opening import Memory, Row, Shown
+from governance.submissions import Submission
+from tenants.policy import Resource, acl_label, may, reachable_spaces
+from tenants.roles import ACTS, CREDENTIAL_ROLES
+
+REVIEWED = frozenset({State.HELD, State.RESTRICTED, State.EXPIRED, State.ARCHIVED, State.MERGED, State.FROZEN})
+"""States shown, by id, to those who decide about memories and to nobody else."""
+
+ACL_LABELS = [f"acl:{role}" for role in CREDENTIAL_ROLES]
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """When to look: `as_of` in the world's time, `known_at` in the record's. None is the present."""
+
+    as_of: datetime | None = None
+    known_at: datetime | None = None
+
+    def __bool__(self) -> bool:
+        return self.as_of is not None or self.known_at is not None
+
+
+PRESENT = Moment()
+
+
+def reach_space(principal: Principal, space_id: UUID, act: Act) -> Space:
+    """The space, if the principal may do `act` in it; raises `NotFound` or `PolicyDenied`."""
+    may(principal, act, Resource(space_id=space_id))
+    with tenant_transaction():
+        space = Space.objects.filter(id=space_id, deleted_at=None).first()
+    if space is None:
+        raise NotFound
+    return space
+
+
+def spaces(principal: Principal) -> Any:
+    """The spaces the principal reaches, oldest first (a query, inside a transaction)."""
+    reach = reachable_spaces(principal)
+    found = Space.objects.filter(deleted_at=None).order_by("id")
+    return found if reach is None else found.filter(id__in=reach)
+
+
+def reach_cube(principal: Principal, cube: MemCube | None, act: Act) -> MemCube:
+    """The record, if the principal may do `act` to it; raises `NotFound`, `PolicyDenied`, `Erased` or `Withdrawn`."""
+    if cube is None:
+        raise NotFound
+    may(principal, act, Resource(space_id=cube.space_id, labels=tuple(cube.labels)))
+    if cube.state == State.FORGOTTEN or cube.frozen:
+        raise Erased
+    if cube.state == State.WITHDRAWN and act != Act.MEMORY_ROLLBACK:
+        raise Withdrawn
+    if cube.state in REVIEWED and not _decides(principal, cube):
+        raise NotFound
+    return cube
+
+
+def memory(principal: Principal, *, memory_id: UUID, moment: Moment = PRESENT) -> Shown:
+    """One memory as it stands, or stood at a moment. The look itself is an event."""
+    with tenant_transaction(snapshot=True):
+        row = _reach_row(principal, memory_id, moment)
+        admissions = opening.admissions_of([row])
+        event = record(principal, Act.MEMORY_READ, target=Target("memory", memory_id, row.version.number))
+    return _only(opening.show([row], admissions, receipt(event)))
+
+
+def memories(
+    principal: Principal, *, space_id: UUID | None, state: str | None, moment: Moment, after: UUID | None, limit: int
+) -> list[Shown]:
+    """Up to `limit` memories in order of their making, after `after`."""
+    with tenant_transaction(snapshot=True):
+        ids = _page(principal, space_id, state, moment, after, limit)
+        places = at_moment(ids, moment) if moment else dict.fromkeys(ids)
+        found = opening.rows(places)
+        admissions = opening.admissions_of(found.values())
+        listed = [[str(row.cube.id), row.version.number] for row in found.values()]
+        event = record(principal, Act.MEMORY_LIST, detail={"returned": listed})
+    return opening.show([found[each] for each in ids if each in found], admissions, receipt(event))
+
+
+def at_moment(ids: Iterable[UUID], moment: Moment) -> dict[UUID, int]:
+    """For each record that was served then, the version that held then (bitemporal: the latest version known at
+    `known_at` whose valid range contains `as_of`, a rolled-back one left out)."""
+    at = moment.known_at or now()
+    history: dict[UUID, list[HeaderRevision]] = {}
+    for revision in HeaderRevision.objects.filter(memcube_id__in=list(ids), at__lte=at).order_by("rev"):
+        history.setdefault(revision.memcube_id, []).append(revision)
+    stood = {cube_id: revisions for cube_id, revisions in history.items() if revisions[-1].state in lifecycle.SERVED}
+    versions = _ranges(stood)
+    chosen = {cube_id: _choose(revisions, versions[cube_id], moment.as_of) for cube_id, revisions in stood.items()}
+    return {cube_id: number for cube_id, number in chosen.items() if number is not None}
+
+
+def versions(principal: Principal, *, memory_id: UUID) -> list[tuple[Memory, datetime | None, str]]:
+    """Every version that was ever served, oldest first, with when it was superseded and its state."""
+    with tenant_transaction(snapshot=True):
+        current = _reach_row(principal, memory_id, PRESENT)
+        served = _served_from(memory_id)
+        found = [opening.rows({memory_id: number})[memory_id] for number in served]
+        record(principal, Act.MEMORY_READ, target=Target("memory", memory_id, current.version.number))
+    ends = [*list(served.values())[1:], None]
+    opened = opening.unseal(found)
+    return [(each, end, "current" if end is None else "superseded") for each, end in zip(opened, ends, strict=True)]
+
+
+def version(principal: Principal, *, memory_id: UUID, number: int) -> Shown:
+    """One version that was served; raises `NotFound` for any other number."""
+    with tenant_transaction(snapshot=True):
+        _reach_row(principal, memory_id, PRESENT)
+        if number not in _served_from(memory_id):
+            raise NotFound
+        row = opening.rows({memory_id: number})[memory_id]
+        admissions = opening.admissions_of([row])
+        event = record(principal, Act.MEMORY_READ, target=Target("memory", memory_id, number))
+    return _only(opening.show([row], admissions, receipt(event)))
+
+
+def lineage(
+    principal: Principal, *, memory_id: UUID, direction: str = "both", depth: int = 10
+) -> tuple[set[tuple[UUID, int]], list[tuple[tuple[UUID, int], tuple[UUID, int]]]]:
+    """Nodes and (child, parent) edges around a record, as far as the asker may read."""
+    with tenant_transaction(snapshot=True):
+        row = _reach_row(principal, memory_id, PRESENT)
+        record(principal, Act.MEMORY_READ, target=Target("memory", memory_id, row.version.number))
+        edges = _walk(memory_id, direction, depth)
+        ends = {place[0] for edge in edges for place in edge}
+        seen = {cube.id for cube in MemCube.objects.filter(id__in=ends) if _readable(principal, cube)}
+    kept = sorted(edge for edge in edges if edge[0][0] in seen and edge[1][0] in seen)
+    return {(memory_id, row.version.number), *(place for edge in kept for place in edge)}, kept
+
+
+def check_parents(principal: Principal, submissions: Sequence[Submission]) -> dict[int, Problem]:
+    """By `id()` of a submission, why its parents cannot be its parents: unknown, unreadable, erased, or not named
+    though it says it is derived."""
+    named = {parent for part in submissions for parent in part.parents}
+    with tenant_transaction():
+        cubes = {cube.id: cube for cube in MemCube.objects.filter(id__in={cube_id for cube_id, _ in named})}
+        numbers = set(Version.objects.filter(memcube_id__in=cubes).values_list("memcube_id", "number"))
+    good = {place for place in named if place in numbers and _readable(principal, cubes[place[0]])}
+    problems = ((part, _parent_problem(part, good)) for part in submissions)
+    return {id(part): problem for part, problem in problems if problem}
+
+
+def inherited_subjects(parts: Sequence[Submission]) -> dict[UUID, list[UUID]]:
+    """The subjects of every named parent: they propagate to what is derived from it."""
+    ids = {parent for part in parts for parent, _ in part.parents}
+    with tenant_transaction():
+        return dict(MemCube.objects.filter(id__in=ids).values_list("id", "subject_ids"))
+
+
+def _parent_problem(part: Submission, good: set[tuple[UUID, int]]) -> Problem | None:
+    pointer = "/provenance/parents"
+    if part.provenance.source_type == "derived" and not part.parents:
+        return Validation(errors=[FieldError(pointer, "required", "A derived memory names its parents.")])
+    if any(parent not in good for parent in part.parents):
+        return Validation(errors=[FieldError(pointer, "unknown", "A parent does not exist.")])
+    return None
+
+
+def _only(found: list[Shown]) -> Shown:
+    if not found:
+        raise Erased
+    return found[0]
+
+
+def _reach_row(principal: Principal, memory_id: UUID, moment: Moment) -> Row:
+    cube = reach_cube(principal, MemCube.objects.filter(id=memory_id).first(), Act.MEMORY_READ)
+    places = at_moment([memory_id], moment) if moment else {cube.id: cube.version}
+    row = opening.rows(places).get(memory_id)
+    if row is None:
+        raise NotFound
+    return row
+
+
+def _page(
+    principal: Principal, space_id: UUID | None, state: str | None, moment: Moment, after: UUID | None, count: int
+) -> list[UUID]:
+    may(principal, Act.MEMORY_LIST, Resource(space_id=space_id) if space_id else None)
+    query = readable(principal)
+    query = query.filter(state=state) if state and not moment else query.filter(state__in=lifecycle.SERVED)
+    if space_id:
+        query = query.filter(space_id=space_id)
+    if after:
+        query = query.filter(id__gt=after)
+    if state in REVIEWED and principal.role not in ACTS[Act.DECISION_REVIEW]:
+        query = query.none()
+    return list(query.order_by("id").values_list("id", flat=True)[:count])
+
+
+def readable(principal: Principal) -> Any:
+    """The records whose space and labels let the principal read them, frozen ones left out (a query)."""
+    query = MemCube.objects.filter(frozen=False)
+    reach = reachable_spaces(principal)
+    if reach is not None:
+        query = query.filter(space_id__in=reach)
+    mine = acl_label(principal)
+    return query if mine is None else query.filter(Q(labels__contains=[mine]) | ~Q(labels__overlap=ACL_LABELS))
+
+
+def _readable(principal: Principal, cube: MemCube) -> bool:
+    try:
+        reach_cube(principal, cube, Act.MEMORY_READ)
+    except Problem:
+        return False
+    return True
+
+
+def _decides(principal: Principal, cube: MemCube) -> bool:
+    return cube.owner_id == principal.id or principal.role in ACTS[Act.DECISION_REVIEW]
+
+
+def _served_from(memory_id: UUID) -> dict[int, datetime]:
+    """The version numbers that were ever served, in order, with since when."""
+    served: dict[int, datetime] = {}
+    for revision in HeaderRevision.objects.filter(memcube_id=memory_id, state__in=lifecycle.SERVED).order_by("rev"):
+        served.setdefault(revision.version, revision.at)
+    return served
+
+
+def _ranges(history: dict[UUID, list[HeaderRevision]]) -> dict[UUID, dict[int, Version]]:
+    found: dict[UUID, dict[int, Version]] = {cube_id: {} for cube_id in history}
+    for row in Version.objects.filter(memcube_id__in=list(history)).defer("sealed", "sealed_embedding"):
+        found[row.memcube_id][row.number] = row
+    return found
+
+
+def _choose(revisions: Sequence[HeaderRevision], known: dict[int, Version], as_of: datetime | None) -> int | None:
+    """The latest standing version whose valid range holds `as_of`; a rollback takes back what came after its target."""
+    standing: list[int] = []
+    for revision in revisions:
+        number = revision.version
+        if revision.state not in lifecycle.SERVED or number in standing or number not in known:
+            continue
+        target = known[number].reverts_to
+        standing = [each for each in standing if target is None or each <= target] + [number]
+    holds = [number for number in standing if as_of is None or _contains(known[number], as_of)]
+    return holds[-1] if holds else None
+
+
+def _contains(row: Version, at: datetime) -> bool:
+    return (row.valid_from is None or row.valid_from <= at) and (row.valid_to is None or at < row.valid_to)
+
+
+def _walk(memory_id: UUID, direction: str, depth: int) -> set[tuple[tuple[UUID, int], tuple[UUID, int]]]:
+    edges: set[tuple[tuple[UUID, int], tuple[UUID, int]]] = set()
+    for column in {"ancestors": ["child_id"], "descendants": ["parent_id"]}.get(direction, ["child_id", "parent_id"]):
+        frontier, seen = {memory_id}, {memory_id}
+        for _ in range(depth):
+            found = list(LineageEdge.objects.filter(**{f"{column}__in": frontier}))
+            edges |= {((e.child_id, e.child_version), (e.parent_id, e.parent_version)) for e in found}
+            frontier = {e.parent_id if column == "child_id" else e.child_id for e in found} - seen
+            seen |= frontier
+            if not frontier:
+                break
+    return edges

@@ -1,0 +1,265 @@
+"""Admit memories: judge them, then write what may stay, its key first, in one short transaction."""
+
+import json
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from audit.acts import Act
+from audit.services.receipts import receipt
+from audit.services.record import Change, Target, record
+from foundation.kernel.clock import now
+from foundation.kernel.ids import uuid7
+from foundation.kernel.outbox import enqueue
+from foundation.kernel.principal import Principal
+from foundation.kernel.problems import Problem, Rejected
+from foundation.kernel.scope import tenant_transaction
+from foundation.keyring import keys
+from foundation.keyring.sealing import seal
+from governance import lifecycle
+from governance.judging import Judged, judge_many
+from governance.models import (
+    Admission,
+    HeaderRevision,
+    LineageEdge,
+    MemCube,
+    PayloadType,
+    State,
+    SubjectLink,
+    Version,
+)
+from governance.opening import Memory, Shown, verdict_place
+from governance.sealed import Payload, lookup, seal_version
+from governance.selectors import check_parents, reach_space
+from governance.services.name_subjects import check_subjects, name_subjects
+from governance.submissions import Submission
+from guard.types import Decision
+from tenants.services.quotas import count
+
+
+@dataclass(slots=True)
+class _Draft:
+    """One judged submission with the rows that will be written for it."""
+
+    judged: Judged
+    cube: MemCube
+    version: Version
+    admission: Admission
+    payload: Payload
+
+    @property
+    def rejected(self) -> bool:
+        return self.judged.verdict.decision is Decision.REJECT
+
+
+def admit(principal: Principal, *, submission: Submission) -> Shown:
+    """Admit one memory. Raises `Rejected`, `PiiBlocked`, `QuotaExceeded`, or what the policy door raises."""
+    outcome = admit_many(principal, submissions=[submission])[0]
+    if isinstance(outcome, Problem):
+        raise outcome
+    return outcome
+
+
+def admit_many(principal: Principal, *, submissions: Sequence[Submission]) -> list[Shown | Problem]:
+    """Admit many, in order; one submission's refusal stands in its place and leaves the others alone."""
+    outcomes: dict[int, Shown | Problem] = {}
+    groups: dict[UUID, list[int]] = defaultdict(list)
+    for number, submission in enumerate(submissions):
+        groups[submission.space_id].append(number)
+    for space_id, numbers in groups.items():
+        try:
+            made = _admit_to(principal, space_id, [submissions[number] for number in numbers])
+        except Problem as problem:
+            made = [problem] * len(numbers)
+        outcomes.update(zip(numbers, made, strict=True))
+    return [outcomes[number] for number in range(len(submissions))]
+
+
+def _admit_to(principal: Principal, space_id: UUID, submissions: Sequence[Submission]) -> list[Shown | Problem]:
+    space = reach_space(principal, space_id, Act.MEMORY_ADMIT)
+    refused = check_parents(principal, submissions)
+    allowed = [part for part in submissions if id(part) not in refused]
+    ids = name_subjects({name for part in allowed for name in part.subjects})
+    subjects = [tuple(sorted({ids[name] for name in part.subjects})) for part in allowed]
+    judged = judge_many(principal, space=space, submissions=allowed, subject_ids=subjects)
+    drafts = [each if isinstance(each, Problem) else _draft(principal, each) for each in judged]
+    written = iter(_write(principal, drafts))
+    return [refused[id(part)] if id(part) in refused else next(written) for part in submissions]
+
+
+def _draft(principal: Principal, judged: Judged) -> _Draft:
+    at, part = now(), judged.submission
+    state = State.HELD if judged.verdict.decision is Decision.HOLD else State.ACTIVE
+    cube = MemCube(
+        id=uuid7(),
+        space_id=part.space_id,
+        kind=part.kind,
+        payload_type=PayloadType.PLAINTEXT,
+        owner_id=principal.id,
+        subject_ids=list(judged.subject_ids),
+        state=state,
+        version=1,
+        labels=sorted(set(part.labels)),
+        ttl=part.ttl,
+        expires_at=lifecycle.expiry(at, part.ttl),
+        created_at=at,
+    )
+    version = draft_version(principal, cube, part, number=1, at=at, act=Act.MEMORY_ADMIT)
+    return _Draft(judged, cube, version, draft_admission(judged, version, at), payload_of(judged))
+
+
+def draft_version(
+    principal: Principal, cube: MemCube, part: Submission, *, number: int, at: datetime, act: Act
+) -> Version:
+    """An unsealed version of `cube` for `part`."""
+    provenance = part.provenance
+    return Version(
+        id=uuid7(),
+        memcube_id=cube.id,
+        number=number,
+        valid_from=part.valid_from,
+        valid_to=part.valid_to,
+        recorded_at=at,
+        principal_id=principal.id,
+        act=act,
+        source_key=lookup("source", provenance.source),
+        actor_key=provenance.actor and lookup("actor", provenance.actor),
+        session_key=provenance.session and lookup("session", provenance.session),
+        position=provenance.position,
+    )
+
+
+def draft_admission(judged: Judged, version: Version, at: datetime) -> Admission:
+    held = judged.verdict.decision is Decision.HOLD
+    return Admission(
+        id=uuid7(),
+        memcube_id=version.memcube_id,
+        version=version.number,
+        version_id=version.id,
+        space_id=judged.submission.space_id,
+        state=Admission.State.HELD if held else Admission.State.ADMITTED,
+        source_key=version.source_key,
+        held_at=at if held else None,
+    )
+
+
+def payload_of(judged: Judged) -> Payload:
+    part = judged.submission
+    path = json.loads(judged.verdict.path.to_json())
+    return Payload(part.content, part.provenance, part.episode, part.metadata, path, judged.redactions, part.reason)
+
+
+def seal_draft(cube: MemCube, version: Version, admission: Admission, judged: Judged, secret: bytes) -> Payload:
+    """Seal the payload, the embedding and the decision record of one version under its key."""
+    payload = payload_of(judged)
+    seal_version(cube, version, secret, payload, judged.embedding, judged.submission.parents)
+    verdict = json.dumps(judged.record()).encode()
+    admission.sealed_verdict = seal(secret, verdict_place(admission), verdict)
+    return payload
+
+
+def _write(principal: Principal, drafts: Sequence[_Draft | Problem]) -> list[Shown | Problem]:
+    kept = [draft for draft in drafts if isinstance(draft, _Draft) and not draft.rejected]
+    secrets = keys.create_many(
+        [
+            keys.NewKey(
+                "version", draft.version.id, (draft.cube.subject_ids or [draft.cube.id])[0], draft.cube.subject_ids
+            )
+            for draft in kept
+        ]
+    )
+    for draft in kept:
+        draft.payload = seal_draft(draft.cube, draft.version, draft.admission, draft.judged, secrets[draft.version.id])
+    with tenant_transaction():
+        events = _insert(principal, kept)
+        refusals = {
+            id(draft): _refuse(principal, draft) for draft in drafts if isinstance(draft, _Draft) and draft.rejected
+        }
+    return [_outcome(draft, events, refusals) for draft in drafts]
+
+
+def _insert(principal: Principal, kept: Sequence[_Draft]) -> dict[UUID, Any]:
+    if not kept:
+        return {}
+    count(principal, "memories", len(kept))
+    births = [lifecycle.begin(draft.cube, act=_act(draft), principal=principal) for draft in kept]
+    MemCube.objects.bulk_create(draft.cube for draft in kept)
+    HeaderRevision.objects.bulk_create(revision for revision, _ in births)
+    Version.objects.bulk_create(draft.version for draft in kept)
+    Admission.objects.bulk_create(draft.admission for draft in kept)
+    link_subjects([draft.cube for draft in kept])
+    for draft in kept:
+        link_parents(draft.version, draft.judged.submission)
+        enqueue("search.index", {"id": str(draft.cube.id)})
+    return {draft.cube.id: _record(principal, draft, change) for draft, (_, change) in zip(kept, births, strict=True)}
+
+
+def link_subjects(cubes: Sequence[MemCube]) -> None:
+    links = [SubjectLink(memcube_id=cube.id, subject_id=subject) for cube in cubes for subject in cube.subject_ids]
+    SubjectLink.objects.bulk_create(links)
+    check_subjects(link.subject_id for link in links)
+
+
+def link_parents(version: Version, part: Submission) -> None:
+    LineageEdge.objects.bulk_create(
+        LineageEdge(child_id=version.memcube_id, child_version=version.number, parent_id=parent, parent_version=number)
+        for parent, number in part.parents
+    )
+
+
+def _act(draft: _Draft) -> Act:
+    return Act.MEMORY_HOLD if draft.admission.state == Admission.State.HELD else Act.MEMORY_ADMIT
+
+
+def _record(principal: Principal, draft: _Draft, change: Change) -> Any:
+    return record(
+        principal,
+        _act(draft),
+        target=Target("memory", draft.cube.id, 1),
+        policy=draft.judged.verdict.policy,
+        detail={"space": str(draft.cube.space_id), "admission": str(draft.admission.id), **_codes(draft.judged)},
+        changes=[change],
+    )
+
+
+def _refuse(principal: Principal, draft: _Draft) -> Any:
+    return record(
+        principal,
+        Act.MEMORY_REJECT,
+        target=Target("admission", draft.admission.id, None),
+        outcome="rejected",
+        policy=draft.judged.verdict.policy,
+        detail={"space": str(draft.cube.space_id), **_codes(draft.judged)},
+    )
+
+
+def _codes(judged: Judged) -> dict[str, Any]:
+    return {"reasons": list(judged.verdict.reasons), "fired": [s.name for s in judged.verdict.signals if s.fired]}
+
+
+def _outcome(draft: _Draft | Problem, events: dict[UUID, Any], refusals: dict[int, Any]) -> Shown | Problem:
+    if isinstance(draft, Problem):
+        return draft
+    decision = draft.judged.record()
+    if draft.rejected:
+        shown = decision_shown(draft.admission.id, decision)
+        issued = receipt(refusals[id(draft)])
+        return Rejected("A hard rule refused this memory.", extra={"admission": shown, "receipt": issued})
+    memory = Memory(draft.cube, draft.version, draft.judged.submission.parents, draft.payload)
+    return Shown(memory, draft.admission, decision, receipt(events[draft.cube.id]))
+
+
+def decision_shown(admission_id: UUID, decision: dict[str, Any]) -> dict[str, Any]:
+    """A decision record as the API shows it (`admission{…}`)."""
+    signals = [{"name": each["name"], "p": each["p"], "fired": each["fired"]} for each in decision["signals"]]
+    return {
+        "id": admission_id,
+        "decision": decision["decision"],
+        "reasons": decision["reasons"],
+        "signals": signals,
+        "redactions": decision["redactions"],
+        "policy": decision["policy"],
+    }

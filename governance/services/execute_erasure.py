@@ -1,0 +1,39 @@
+"""Order a planned erasure to run: the same things, or none."""
+
+from uuid import UUID
+
+from audit.acts import Act
+from audit.services.record import Target, record
+from foundation.kernel.outbox import enqueue
+from foundation.kernel.principal import Principal
+from foundation.kernel.problems import FieldError, ManifestChanged, Validation
+from foundation.kernel.scope import tenant_transaction
+from governance.cascade import cascade
+from governance.models import ErasureRequest, Operation
+from governance.services.approve_erasure import lock_plan
+from governance.services.plan_erasure import selection_of
+from tenants.policy import may
+
+S = ErasureRequest.State
+
+
+def execute_erasure(principal: Principal, *, request_id: UUID, expected_manifest: str) -> Operation:
+    """Start the erasure; its operation tells how far it is. Raises `ManifestChanged` when the plan would do something
+    else by now."""
+    may(principal, Act.ERASURE_EXECUTE)
+    with tenant_transaction():
+        request = lock_plan(request_id, (S.PLANNED, S.APPROVED))
+        if expected_manifest != request.manifest:
+            raise Validation(errors=[FieldError("/expected_manifest", "mismatch", "Not this request's manifest.")])
+        if cascade(selection_of(request)).manifest != request.manifest:
+            raise ManifestChanged
+        operation = Operation(kind="erasure", total=len(STEPS))
+        operation.save(force_insert=True)
+        request.state = S.RUNNING
+        request.save(force_update=True)
+        record(principal, Act.ERASURE_EXECUTE, target=Target("erasure", request.id, None))
+        enqueue("erasure.run", {"request": str(request.id), "operation": str(operation.id)}, queue="forget")
+    return operation
+
+
+STEPS = ("freeze", "destroy", "probe", "certify")

@@ -1,0 +1,93 @@
+"""Review a held memory: approve it into service, or reject it, which destroys it."""
+
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from audit.acts import Act
+from audit.services.receipts import receipt
+from audit.services.record import Change, Target, record
+from foundation.kernel.clock import now
+from foundation.kernel.outbox import enqueue
+from foundation.kernel.principal import Principal
+from foundation.kernel.problems import AlreadyDecided, NotFound, Unavailable
+from foundation.kernel.scope import tenant_transaction
+from foundation.keyring import keys
+from governance import lifecycle
+from governance.models import Admission, MemCube, State
+from governance.opening import decision_of
+from governance.sealed import seal_text
+from tenants.policy import Resource, may
+
+UNCLEARED = "pii-"
+"""Reasons that begin so say that personal data was not cleared: such a memory is never served as it is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Review:
+    admission: Admission
+    receipt: dict[str, Any]
+
+
+def approve(principal: Principal, *, admission_id: UUID, reason: str) -> Review:
+    """Serve the held version. Raises `AlreadyDecided`; `Unavailable` if it was never cleared of personal data."""
+    return _decide(principal, admission_id, reason, Admission.State.APPROVED)
+
+
+def reject(principal: Principal, *, admission_id: UUID, reason: str) -> Review:
+    """Refuse the held version; its key and rows are destroyed. Raises `AlreadyDecided`."""
+    return _decide(principal, admission_id, reason, Admission.State.REJECTED)
+
+
+def _decide(principal: Principal, admission_id: UUID, reason: str, state: Admission.State) -> Review:
+    secret = _secret(principal, admission_id)
+    with tenant_transaction():
+        admission = Admission.objects.select_for_update().get(id=admission_id)
+        if admission.state != Admission.State.HELD:
+            raise AlreadyDecided
+        if state == Admission.State.APPROVED:
+            _refuse_uncleared(admission, secret)
+        admission.state, admission.decided_by, admission.decided_at = state, principal.id, now()
+        admission.sealed_reason = seal_text(secret, f"admission:{admission.id}:reason", reason)
+        admission.save(force_update=True)
+        cube = lifecycle.lock(admission.memcube_id)
+        if cube is None:
+            raise NotFound
+        changes = (
+            _serve(principal, cube, admission)
+            if state == Admission.State.APPROVED
+            else _drop(principal, cube, admission)
+        )
+        target = Target("memory", admission.memcube_id, admission.version)
+        event = record(principal, Act.DECISION_REVIEW, target=target, outcome=state.value, changes=changes)
+    return Review(admission, receipt(event))
+
+
+def _secret(principal: Principal, admission_id: UUID) -> bytes:
+    with tenant_transaction():
+        admission = Admission.objects.filter(id=admission_id).first()
+    if admission is None:
+        raise NotFound
+    may(principal, Act.DECISION_REVIEW, Resource(space_id=admission.space_id))
+    if admission.state != Admission.State.HELD:
+        raise AlreadyDecided
+    return keys.open_one(admission.version_id)
+
+
+def _refuse_uncleared(admission: Admission, secret: bytes) -> None:
+    if any(reason.startswith(UNCLEARED) for reason in decision_of(admission, secret)["reasons"]):
+        raise Unavailable("Personal data in this memory was never cleared: have it submitted again.", retry_after=60)
+
+
+def _serve(principal: Principal, cube: MemCube, admission: Admission) -> list[Change]:
+    enqueue("search.index", {"id": str(cube.id)})
+    fields = {"state": State.ACTIVE, "version": max(cube.version, admission.version)}
+    return [lifecycle.change(cube, act=Act.DECISION_REVIEW, principal=principal, **fields)]
+
+
+def _drop(principal: Principal, cube: MemCube, admission: Admission) -> list[Change]:
+    if cube.state != State.HELD:  # an earlier version is in service and stays
+        enqueue("memory.drop_version", {"version": str(admission.version_id)}, queue="forget")
+        return []
+    enqueue("memory.retire", {"ids": [str(cube.id)]}, queue="forget")
+    return [lifecycle.change(cube, act=Act.DECISION_REVIEW, principal=principal, state=State.WITHDRAWN, erase_at=now())]

@@ -1,0 +1,174 @@
+"""Revise a memory: content, metadata and valid times make a version (judged like a new memory); labels and ttl a
+revision of the header."""
+
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from audit.acts import Act
+from audit.services.receipts import receipt
+from audit.services.record import Target, record
+from foundation.kernel.clock import now
+from foundation.kernel.outbox import enqueue
+from foundation.kernel.principal import Principal
+from foundation.kernel.problems import NotFound, PiiBlocked, Rejected, VersionConflict
+from foundation.kernel.scope import tenant_transaction
+from foundation.keyring import keys
+from foundation.rest.etags import etag, require_match
+from governance import lifecycle, opening
+from governance.judging import Judged, judge_many
+from governance.models import Admission, MemCube, Version
+from governance.opening import Memory, Shown, decision_of
+from governance.selectors import reach_cube, reach_space
+from governance.services.admit import (
+    decision_shown,
+    draft_admission,
+    draft_version,
+    link_parents,
+    seal_draft,
+)
+from governance.submissions import Submission
+from guard.types import Decision
+
+VERSIONED = frozenset({"content", "metadata", "valid_from", "valid_to"})
+
+
+@dataclass(frozen=True, slots=True)
+class Revision:
+    """What a caller changes, field by field (absent: unchanged), and the If-Match it was made against."""
+
+    if_match: str
+    changes: dict[str, Any] = field(default_factory=dict)
+    reason: str | None = None
+
+    @property
+    def makes_version(self) -> bool:
+        return bool(VERSIONED & self.changes.keys())
+
+
+def revise(principal: Principal, *, memory_id: UUID, revision: Revision) -> Shown:
+    """The memory after the revision; when the new version is held, the old one stays served. Raises
+    `VersionConflict`, `Rejected`, `PiiBlocked` or what reaching the record raises."""
+    current = _current(principal, memory_id, revision)
+    if not revision.makes_version:
+        return _relabel(principal, current, revision)
+    return admit_version(principal, current, _revised(current, revision), revision)
+
+
+def admit_version(principal: Principal, current: Memory, part: Submission, revision: Revision) -> Shown:
+    """Judge `part` as the next version of `current` and write it, held or served."""
+    cube = current.cube
+    space = reach_space(principal, cube.space_id, Act.MEMORY_REVISE)
+    judged = judge_many(principal, space=space, submissions=[part], subject_ids=[tuple(cube.subject_ids)])[0]
+    if isinstance(judged, PiiBlocked):
+        raise judged
+    if judged.verdict.decision is Decision.REJECT:
+        raise _rejected(principal, cube, judged)
+    return _write(principal, current, judged, revision)
+
+
+def submission_of(memory: Memory, **changes: Any) -> Submission:
+    """A memory's present payload as a submission, with changes."""
+    payload, cube, version = memory.payload, memory.cube, memory.version
+    part = Submission(
+        space_id=cube.space_id,
+        content=payload.content,
+        provenance=payload.provenance,
+        kind=cube.kind,
+        parents=memory.parents,
+        episode=payload.episode,
+        labels=tuple(cube.labels),
+        valid_from=version.valid_from,
+        valid_to=version.valid_to,
+        ttl=cube.ttl,
+        metadata=payload.metadata,
+    )
+    return replace(part, **changes)
+
+
+def _current(principal: Principal, memory_id: UUID, revision: Revision) -> Memory:
+    with tenant_transaction(snapshot=True):
+        cube = reach_cube(principal, MemCube.objects.filter(id=memory_id).first(), Act.MEMORY_REVISE)
+        require_match(revision.if_match, etag(cube.version, cube.rev))
+        row = opening.rows({memory_id: None})[memory_id]
+    return opening.unseal([row])[0]
+
+
+def _revised(current: Memory, revision: Revision) -> Submission:
+    changes = {name: value for name, value in revision.changes.items() if name in VERSIONED}
+    return submission_of(current, reason=revision.reason, **changes)
+
+
+def _locked(principal: Principal, memory_id: UUID, revision: Revision) -> MemCube:
+    cube = lifecycle.lock(memory_id)
+    if cube is None:
+        raise NotFound
+    reach_cube(principal, cube, Act.MEMORY_REVISE)
+    require_match(revision.if_match, etag(cube.version, cube.rev))
+    return cube
+
+
+def _header_changes(revision: Revision, at: datetime) -> dict[str, Any]:
+    changes: dict[str, Any] = {}
+    if "labels" in revision.changes:
+        changes["labels"] = sorted(set(revision.changes["labels"]))
+    if "ttl" in revision.changes:
+        ttl: timedelta | None = revision.changes["ttl"]
+        changes |= {"ttl": ttl, "expires_at": lifecycle.expiry(at, ttl)}
+    return changes
+
+
+def _relabel(principal: Principal, current: Memory, revision: Revision) -> Shown:
+    secret = keys.open_one(current.version.id)
+    with tenant_transaction():
+        cube = _locked(principal, current.cube.id, revision)
+        change = lifecycle.change(cube, act=Act.MEMORY_RELABEL, principal=principal, **_header_changes(revision, now()))
+        event = record(principal, Act.MEMORY_RELABEL, target=Target("memory", cube.id, cube.version), changes=[change])
+        enqueue("search.index", {"id": str(cube.id)})
+        admission = Admission.objects.get(version_id=current.version.id)
+    return Shown(replace(current, cube=cube), admission, decision_of(admission, secret), receipt(event))
+
+
+def _write(principal: Principal, current: Memory, judged: Judged, revision: Revision) -> Shown:
+    at, cube_id = now(), current.cube.id
+    held = judged.verdict.decision is Decision.HOLD
+    number = _next_number(cube_id)
+    version = draft_version(principal, current.cube, judged.submission, number=number, at=at, act=Act.MEMORY_REVISE)
+    admission = draft_admission(judged, version, at)
+    subjects = current.cube.subject_ids
+    secret = keys.create("version", id=version.id, shard_of=(subjects or [cube_id])[0], subjects=subjects).secret
+    payload = seal_draft(current.cube, version, admission, judged, secret)
+    with tenant_transaction():
+        cube = _locked(principal, cube_id, revision)
+        if _next_number(cube_id) != number:
+            raise VersionConflict
+        version.save(force_insert=True)
+        admission.save(force_insert=True)
+        link_parents(version, judged.submission)
+        changes = _header_changes(revision, at) | ({} if held else {"version": number})
+        act = Act.MEMORY_HOLD if held else Act.MEMORY_REVISE
+        deltas = [lifecycle.change(cube, act=act, principal=principal, **changes)] if changes else []
+        event = record(principal, act, target=Target("memory", cube_id, number), changes=deltas)
+        enqueue("search.index", {"id": str(cube_id)})
+    shown = current if held else Memory(cube, version, judged.submission.parents, payload)
+    return Shown(replace(shown, cube=cube), admission, judged.record(), receipt(event))
+
+
+def _next_number(cube_id: UUID) -> int:
+    with tenant_transaction():
+        newest: int = Version.objects.filter(memcube_id=cube_id).order_by("-number").values_list("number", flat=True)[0]
+    return newest + 1
+
+
+def _rejected(principal: Principal, cube: MemCube, judged: Judged) -> Rejected:
+    with tenant_transaction():
+        event = record(
+            principal,
+            Act.MEMORY_REJECT,
+            target=Target("memory", cube.id, cube.version),
+            outcome="rejected",
+            policy=judged.verdict.policy,
+        )
+    shown = decision_shown(event.id, judged.record())
+    return Rejected("A hard rule refused this revision.", extra={"admission": shown, "receipt": receipt(event)})

@@ -1,0 +1,156 @@
+"""Run an erasure to its end, from wherever a crash may have left it. Needs the eraser's credentials."""
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+
+from foundation.kernel.clock import now, rfc3339
+from foundation.kernel.outbox import enqueue
+from foundation.kernel.scope import current_tenant, tenant_transaction
+from foundation.keyring import keys
+from governance import forgetting
+from governance.certificates import issue
+from governance.holds import holds_on
+from governance.indexing import indexed
+from governance.models import ErasureItem, ErasureRequest, MemCube, Operation, State, Subject
+from governance.services.execute_erasure import STEPS
+
+Step = ErasureItem.Step
+AT_ONCE = ("named", "derived_sole")
+
+
+class StillThere(RuntimeError):
+    """The probe found something of what was erased."""
+
+
+def run_erasure(request_id: UUID, operation_id: UUID | None) -> ErasureRequest:
+    """Freeze, destroy, purge, probe, certify. What a hold covers is restricted and kept for the hold's release."""
+    request = _request(request_id)
+    doomed = _sort(request)
+    _progress(operation_id, "freeze")
+    forgetting.freeze(doomed)
+    _to_ledger(request, doomed)
+    _progress(operation_id, "destroy")
+    destruction = _destroy(request, doomed)
+    _progress(operation_id, "probe")
+    _probe(doomed)
+    _progress(operation_id, "certify")
+    return _finish(request, doomed, destruction, operation_id)
+
+
+def _request(request_id: UUID) -> ErasureRequest:
+    with tenant_transaction():
+        found: ErasureRequest = ErasureRequest.objects.get(id=request_id)
+    return found
+
+
+def _sort(request: ErasureRequest) -> list[UUID]:
+    """Settle each item: held ones and those with a later deadline are restricted; the rest is doomed now."""
+    with tenant_transaction():
+        items = {item.memcube_id: item for item in ErasureItem.objects.filter(request_id=request.id)}
+        held = holds_on(MemCube.objects.filter(id__in=items).exclude(state=State.FORGOTTEN))
+        late = now() >= request.created_at + settings.ERASURE_REDERIVE_WITHIN
+        doomed = [
+            cube_id for cube_id, item in items.items() if cube_id not in held and (late or item.relation in AT_ONCE)
+        ]
+        waiting = [cube_id for cube_id in items if cube_id not in doomed]
+        ErasureItem.objects.filter(request_id=request.id, memcube_id__in=held).update(step=Step.HELD)
+        _wake_later(request, [cube_id for cube_id in waiting if cube_id not in held])
+    forgetting.restrict(waiting)
+    return sorted(doomed)
+
+
+def _wake_later(request: ErasureRequest, waiting: list[UUID]) -> None:
+    if waiting:
+        deadline = request.created_at + settings.ERASURE_REDERIVE_WITHIN
+        enqueue("erasure.run", {"request": str(request.id), "operation": None}, due=deadline, queue="forget")
+
+
+def _destroy(request: ErasureRequest, doomed: list[UUID]) -> keys.Destruction:
+    more = [request.subject_id] if request.subject_id else []
+    destruction = forgetting.shred(doomed, more_keys=more)
+    with tenant_transaction():
+        if request.subject_id:
+            unnamed = {"lookup": os.urandom(32), "sealed_name": None, "erased_at": now()}
+            Subject.objects.filter(id=request.subject_id, erased_at=None).update(**unnamed)
+        ErasureItem.objects.filter(request_id=request.id, memcube_id__in=doomed).update(step=Step.PURGED)
+    return destruction
+
+
+def _probe(doomed: list[UUID]) -> None:
+    """Look for what should be gone, in each store; raises `StillThere`."""
+    with tenant_transaction():
+        if indexed(doomed) or MemCube.objects.filter(id__in=doomed).exclude(state=State.FORGOTTEN).exists():
+            raise StillThere
+
+
+def _finish(
+    request: ErasureRequest, doomed: list[UUID], destruction: keys.Destruction, operation_id: UUID | None
+) -> ErasureRequest:
+    with tenant_transaction():
+        items = list(ErasureItem.objects.filter(request_id=request.id))
+        kept = [item for item in items if item.step != Step.PURGED]
+        request.state = ErasureRequest.State.PARTIAL if kept else ErasureRequest.State.DONE
+        request.assurance = destruction.assurance
+        request.index_assurance = "A0"  # until the index is re-keyed
+        request.finished_at = now()
+        certificate = issue(request, items, destruction)
+        request.certificate_id = certificate.id
+        request.save(force_update=True)
+        if operation_id:
+            done = {"state": Operation.State.DONE, "done": len(STEPS), "finished_at": now()}
+            result = {"erasure_request_id": str(request.id), "certificate_id": str(certificate.id)}
+            Operation.objects.filter(id=operation_id).update(**done, result=result)
+    return request
+
+
+def _progress(operation_id: UUID | None, step: str) -> None:
+    if operation_id:
+        with tenant_transaction():
+            running = {"state": Operation.State.RUNNING, "step": step, "done": STEPS.index(step)}
+            Operation.objects.filter(id=operation_id).exclude(state=Operation.State.DONE).update(**running)
+
+
+def _to_ledger(request: ErasureRequest, doomed: list[UUID]) -> None:
+    """Note, outside every database, what must be erased again after a restore: ids, and no more. Durable at return."""
+    entry: dict[str, Any] = {
+        "tenant": str(current_tenant()),
+        "request": str(request.id),
+        "subject": request.subject_id and str(request.subject_id),
+        "records": [str(cube_id) for cube_id in doomed],
+        "at": rfc3339(now()),
+    }
+    folder = Path(settings.ERASURE_LEDGER.removeprefix("file:"))
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with open(folder / "ledger.jsonl", "a", encoding="ascii") as ledger:
+        ledger.write(json.dumps(entry) + "\n")
+        ledger.flush()
+        os.fsync(ledger.fileno())
+
+
+def resume_after_release() -> None:
+    """After a hold's release: what waited for it goes on (inside a transaction)."""
+    for request in ErasureRequest.objects.filter(state=ErasureRequest.State.PARTIAL):
+        enqueue("erasure.run", {"request": str(request.id), "operation": None}, queue="forget")
+
+
+def retire(ids: list[UUID]) -> None:
+    """Destroy records whose time has come: withdrawn ones after their grace, expired ones, rejected candidates."""
+    with tenant_transaction():
+        cubes = list(MemCube.objects.filter(id__in=ids).exclude(state=State.FORGOTTEN))
+        held = holds_on(cubes)
+        over = [cube.id for cube in cubes if cube.id not in held and _is_over(cube)]
+    forgetting.freeze(over)
+    if over:
+        forgetting.shred(over)
+
+
+def _is_over(cube: MemCube) -> bool:
+    if cube.frozen:
+        return True
+    withdrawn = cube.state == State.WITHDRAWN and cube.erase_at is not None and cube.erase_at <= now()
+    return withdrawn or (cube.expires_at is not None and cube.expires_at <= now())
