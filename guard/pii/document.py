@@ -82,4 +82,3 @@ def _nodes(path: str, skip: int = 1) -> list[str]:
 
 def _escaped(name: str) -> str:
     return str(name).replace("~", "~0").replace("/", "~1")
-

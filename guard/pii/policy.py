@@ -71,7 +71,10 @@ class Rule:
         """Raises ValueError on an unknown entity or action."""
         entity = body.get("entity")
         return cls(
-            Action(body["action"]), Entity(entity) if entity else None, body.get("path"), tuple(body.get("reveal_to", ()))
+            Action(body["action"]),
+            Entity(entity) if entity else None,
+            body.get("path"),
+            tuple(body.get("reveal_to", ())),
         )
 
 

@@ -67,9 +67,7 @@ def _fits(document: Document) -> bool:
     return max(sizes, default=0) <= MAX_TEXT and sum(sizes) <= MAX_DOCUMENT
 
 
-def _outcome(
-    document: Document, answer: Any, policy: PiiPolicy, key: bytes
-) -> Redaction | PiiUnavailable | PiiBlocked:
+def _outcome(document: Document, answer: Any, policy: PiiPolicy, key: bytes) -> Redaction | PiiUnavailable | PiiBlocked:
     if isinstance(answer, PiiUnavailable):
         return answer
     try:

@@ -1,0 +1,1 @@
+"""Our recognisers, as Presidio `EntityRecognizer`s. Only the helper processes import the modules in here."""

