@@ -1,0 +1,44 @@
+"""Who signs a log and what it is called."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from audit.notes import Checkpoint, Signer, Verifier, open_checkpoint
+from foundation.keyring.signing import signing_key, verify_key
+
+DIRECTORY = UUID(int=0)
+"""The directory log's tenant: its leaves are the tenants' checkpoints."""
+KEY_NAME = "memwrit"
+CERTIFICATE_NAME = "memwrit-certificate"
+RECEIPT_NAME = "memwrit-receipt"
+MANIFEST = "manifest"
+"""The checkpoint's extension line that carries the manifest's root."""
+
+
+def origin(tenant: UUID) -> str:
+    """The first line of a tenant's checkpoints."""
+    return f"memwrit/{tenant}"
+
+
+def log_signer() -> Signer:
+    """The key that signs checkpoints; only the sequencer's process needs it."""
+    return Signer(KEY_NAME, signing_key("audit"))
+
+
+def log_verifier() -> Verifier:
+    """Its public half."""
+    return Verifier(KEY_NAME, verify_key("audit"))
+
+
+def receipt_signer() -> Signer:
+    return Signer(RECEIPT_NAME, signing_key("receipt"))
+
+
+def certificate_signer() -> Signer:
+    return Signer(CERTIFICATE_NAME, signing_key("certificate"))
+
+
+def own_checkpoint(note: str, tenant: UUID) -> Checkpoint:
+    """Open a checkpoint of this installation's log of `tenant`; raises `NoteError`."""
+    return open_checkpoint(note, [log_verifier()], origin(tenant))
