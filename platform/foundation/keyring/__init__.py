@@ -1,0 +1,1 @@
+"""Keys that can be destroyed: the KMS port and its providers, epochs, data keys, sealing, service keys."""
