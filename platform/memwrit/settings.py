@@ -36,7 +36,7 @@ INSTALLED_APPS = [
     "rest_framework",
     "drf_spectacular",
 ]
-MIDDLEWARE = ["django.middleware.security.SecurityMiddleware", "django.middleware.common.CommonMiddleware"]
+MIDDLEWARE = ["foundation.rest.middleware.Envelope", "django.middleware.common.CommonMiddleware"]
 TEMPLATES: list[dict[str, object]] = []
 
 # Each alias is one PostgreSQL role. A process is given only the URLs of the roles it may use (security.md §1).
@@ -78,23 +78,14 @@ CACHES = {
 FILE_UPLOAD_HANDLERS = ["django.core.files.uploadhandler.MemoryFileUploadHandler"]
 DATA_UPLOAD_MAX_MEMORY_SIZE = 16 * 1024 * 1024
 
+# Who is asking, whether he may, and where denials are recorded: handed to the ground, which knows none of the apps.
 REST_FRAMEWORK = {
-    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
-    "DEFAULT_AUTHENTICATION_CLASSES": [],
-    "DEFAULT_PERMISSION_CLASSES": [],
-    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_AUTHENTICATION_CLASSES": ["tenants.authentication.ApiKeyAuthentication"],
     "UNAUTHENTICATED_USER": None,
     "UNAUTHENTICATED_TOKEN": None,
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
 }
-SPECTACULAR_SETTINGS = {
-    "TITLE": "Memwrit",
-    "DESCRIPTION": "Governs what AI agents remember.",
-    "VERSION": "1",
-    "OAS_VERSION": "3.1.1",
-    "SERVE_INCLUDE_SCHEMA": False,
-}
+MEMWRIT_POLICY = "tenants.policy.may"
 
 LOGGING = {
     "version": 1,

@@ -1,7 +1,28 @@
-"""Every door of the product."""
+"""Every door of the product: each app's own under `/v1`, and those that need no credential."""
 
 from __future__ import annotations
 
-from django.urls import URLPattern, URLResolver
+from importlib import import_module
+from importlib.util import find_spec
 
-urlpatterns: list[URLPattern | URLResolver] = []
+from django.urls import URLPattern, URLResolver, include, path
+
+from memwrit import health
+
+APPS = ("tenants", "governance", "guard", "audit", "foundation.rest")
+Routes = list[URLPattern | URLResolver]
+
+
+def _apps() -> Routes:
+    """`urls.py` of each app that has doors: `urlpatterns` under `/v1`, `root_urlpatterns` (if any) beside it."""
+    found = [import_module(f"{app}.urls") for app in APPS if find_spec(f"{app}.urls")]
+    versioned: Routes = [path("v1/", include(module.urlpatterns)) for module in found]
+    return versioned + [route for module in found for route in getattr(module, "root_urlpatterns", ())]
+
+
+urlpatterns: Routes = [path("healthz", health.healthz), path("readyz", health.readyz), *_apps()]
+
+handler400 = "foundation.rest.problems.bad_request"
+handler403 = "foundation.rest.problems.forbidden"
+handler404 = "foundation.rest.problems.not_found"
+handler500 = "foundation.rest.problems.server_error"

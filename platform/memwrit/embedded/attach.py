@@ -54,9 +54,9 @@ def attached(given: str | None, allowed: frozenset[str] = ALL) -> Iterator[None]
     except InUse:
         settings = cluster.settings()
     try:
-        before = dict(os.environ)
+        wanted = environment(settings, allowed)
         os.environ.clear()
-        os.environ.update(environment(before | settings, allowed))
+        os.environ.update(wanted)
         yield
     finally:
         if started:

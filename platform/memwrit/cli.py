@@ -1,0 +1,136 @@
+"""The `memwrit` command. Nothing heavy is imported before it is known what is asked: `--help` answers at once."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Callable, Sequence
+from importlib import import_module
+
+ROLES = ("admin", "compliance", "agent", "auditor", "reader")
+Command = Callable[[argparse.Namespace], int]
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; the exit code."""
+    given = list(sys.argv[1:] if argv is None else argv)
+    if given[:1] == ["verify"]:  # the verifier is a program of its own, with its own arguments and exit codes
+        return int(import_module("audit.verifier").main(given[1:]))
+    if given[:1] == ["demo"]:
+        return int(import_module("memwrit.demo").main(given[1:]))
+    arguments = parser().parse_args(given)
+    command: Command = arguments.command
+    try:
+        return command(arguments)
+    except Exception as error:
+        return _refused(error)
+
+
+def parser() -> argparse.ArgumentParser:
+    """Every command with its arguments."""
+    top = argparse.ArgumentParser(prog="memwrit", description="Governs what AI agents remember.")
+    commands = top.add_subparsers(required=True, metavar="COMMAND")
+    _serving(commands)
+    _people(commands)
+    _upkeep(commands)
+    commands.add_parser("demo", help="run the main job on real data and print what happened", add_help=False)
+    commands.add_parser("verify", help="verify exported files offline (memwrit verify --help)", add_help=False)
+    return top
+
+
+Commands = "argparse._SubParsersAction[argparse.ArgumentParser]"
+
+
+def _serving(commands: Commands) -> None:
+    serve = _command(commands, "serve", "the embedded server, in the foreground", _serve)
+    serve.add_argument("--port", type=int, default=8700)
+    tick = _command(commands, "tick", "the worker: outbox, sequencer, retention", _tick)
+    tick.add_argument("--only", choices=("relay", "sequencer", "retention"))
+
+
+def _people(commands: Commands) -> None:
+    tenant = commands.add_parser("tenant", help="tenants").add_subparsers(required=True, metavar="ACTION")
+    create = _command(tenant, "create", "a new tenant and its first admin key, shown once", _deferred("create_tenant"))
+    create.add_argument("name")
+    key = commands.add_parser("key", help="API keys").add_subparsers(required=True, metavar="ACTION")
+    create = _command(key, "create", "an API key, shown once", _deferred("create_key"))
+    _owned(create)
+    create.add_argument("--space", action="append", default=[], metavar="ID", help="may be repeated")
+    create.add_argument("--name", default="", help="what the key is for")
+    person = commands.add_parser("person", help="people").add_subparsers(required=True, metavar="ACTION")
+    create = _command(person, "create", "a person who signs in to the console", _deferred("create_person"))
+    _owned(create)
+    create.add_argument("--email", required=True)
+    create.add_argument("--password-stdin", action="store_true", help="read the password from standard input")
+
+
+def _owned(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--tenant", required=True, metavar="ID")
+    command.add_argument("--role", required=True, choices=ROLES)
+
+
+def _upkeep(commands: Commands) -> None:
+    _command(commands, "migrate", "bring both databases' tables up to date", _deferred("migrate"))
+    check = _command(commands, "check", "refuse an unsafe deployment", _deferred("check"))
+    check.add_argument("--deploy", action="store_true", required=True)
+    for name, does in (("reindex", "rebuild the search index from PostgreSQL"), ("parity", "compare index and rows")):
+        command = _command(commands, name, does, _deferred(name))
+        command.add_argument("--tenant", metavar="ID", help="one tenant only")
+
+
+def _command(commands: Commands, name: str, does: str, run: Command) -> argparse.ArgumentParser:
+    command = commands.add_parser(name, help=does, description=does)
+    command.add_argument("--data", metavar="DIR", help="the embedded data directory")
+    command.add_argument("--json", action="store_true", help="machine-readable output")
+    command.set_defaults(command=run)
+    return command
+
+
+def _serve(arguments: argparse.Namespace) -> int:
+    from memwrit.embedded.serve import serve
+
+    return serve(arguments.port, arguments.data)
+
+
+def _tick(arguments: argparse.Namespace) -> int:
+    from memwrit import tick
+    from memwrit.embedded.attach import TICK, attached
+
+    with attached(arguments.data, TICK):
+        return tick.run(arguments.only)
+
+
+def _deferred(name: str) -> Command:
+    """A command of `memwrit.commands`, with the settings of the data directory and Django set up around it."""
+
+    def run(arguments: argparse.Namespace) -> int:
+        from memwrit.embedded.attach import attached
+
+        with attached(arguments.data):
+            import django
+
+            os.environ.setdefault("DJANGO_SETTINGS_MODULE", "memwrit.settings")
+            django.setup()
+            return int(import_module(f"memwrit.commands.{name}").run(arguments))
+
+    return run
+
+
+def _refused(error: Exception) -> int:
+    """A refusal is told in one line; anything else is a bug and is told without its text (it may hold content)."""
+    told = ("DataDirectoryError", "InUse", "StartFailed", "ImproperlyConfigured", "Refused")
+    if type(error).__name__ in told:
+        print(f"memwrit: {error}", file=sys.stderr)
+        return 1
+    if hasattr(error, "status") and hasattr(error, "title"):
+        print(f"memwrit: {error.title}: {getattr(error, 'detail', '')}".rstrip(": "), file=sys.stderr)
+        return 1
+    from memwrit.logs import frames
+
+    print("memwrit: an error that should not happen", *frames(error), sep="\n  ", file=sys.stderr)
+    return 70
+
+
+if __name__ == "__main__":
+    sys.exit(main())
