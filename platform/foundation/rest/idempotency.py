@@ -15,14 +15,14 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import timedelta
-from uuid import UUID, uuid4
+from uuid import UUID, uuid4, uuid5
 
 from foundation.kernel import clock
 from foundation.kernel.canonical import canonical
 from foundation.kernel.outbox import enqueue
 from foundation.kernel.principal import Principal
 from foundation.kernel.problems import IdempotencyMismatch, InProgress, Malformed
-from foundation.kernel.scope import tenant_transaction
+from foundation.kernel.scope import current_tenant, tenant_transaction
 from foundation.keyring import keys
 from foundation.rest.models import IdempotencyKey
 
@@ -30,6 +30,7 @@ HEADER = "Idempotency-Key"
 LIFE = timedelta(hours=24)
 LEASE = timedelta(seconds=60)
 FORGET = "rest.idempotency.forget"
+_DAY = "idempotency-day"
 _FORM = re.compile(r"[\x21-\x7e]{1,255}")
 
 
@@ -153,7 +154,8 @@ def forget_day(day: str) -> None:
     """Drop the keys of `day` (ISO) and destroy the key their bodies were hashed under. Run by `memwrit tick`."""
     with tenant_transaction():
         IdempotencyKey.objects.filter(day=day).delete()
-    keys.destroy([keys.named_id("idempotency-day", day)])
+    # A named key's id is made of its tenant, purpose and name (see foundation.keyring.keys.named).
+    keys.destroy([uuid5(current_tenant(), f"{_DAY}/{day}")])
 
 
 def _owe_forgetting(mine: IdempotencyKey) -> None:
@@ -168,7 +170,7 @@ def _scope(asked: Asked) -> bytes:
 
 
 def _body(asked: Asked, day: str) -> bytes:
-    mac = hmac.new(keys.named("idempotency-day", day), digestmod=hashlib.sha256)
+    mac = hmac.new(keys.named(_DAY, day), digestmod=hashlib.sha256)
     mac.update(len(asked.path).to_bytes(4, "big") + asked.path.encode("utf-8", "replace"))
     mac.update(asked.body)
     return mac.digest()

@@ -168,6 +168,7 @@ class EndpointSchema(AutoSchema):
         mapped: dict[str, Any] = super()._map_serializer(serializer, direction, bypass_extensions)
         if direction == "request" and mapped.get("type") == "object":
             mapped["additionalProperties"] = False
+            mapped.update(getattr(serializer, "openapi_extra", {}))
         return mapped
 
 

@@ -1,0 +1,8 @@
+"""Tenants as a Django app."""
+
+from django.apps import AppConfig
+
+
+class TenantsConfig(AppConfig):
+    name = "tenants"
+    label = "tenants"

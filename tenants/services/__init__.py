@@ -1,0 +1,1 @@
+"""What changes tenants: one verb, one file."""
