@@ -1,0 +1,63 @@
+"""From two arms' scores to one: min-max fusion, the same code for every engine.
+
+Measured on LoCoMo's turns: reciprocal rank fusion falls below its own BM25 arm; min-max with equal weights is 9 points
+above both arms.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from foundation.search.port import Hit
+
+LEXICAL_WEIGHT = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class Fused:
+    """A result: `lexical` and `dense` are each arm's score between its worst (0) and best (1) candidate; `score` is
+    their weighted sum with what `priors` added."""
+
+    id: UUID
+    version: int
+    score: float
+    lexical: float
+    dense: float
+    group: bytes | None = None
+    position: int | None = None
+    prior: float = 0.0
+
+
+def fuse(hits: Sequence[Hit], *, lexical_weight: float = LEXICAL_WEIGHT) -> list[Fused]:
+    """All candidates of both arms, best first; equal scores by id and version, so that every engine orders alike.
+
+    A candidate that an arm did not bring counts as that arm's worst.
+    """
+    lexical = _between_worst_and_best([hit.lexical for hit in hits])
+    dense = _between_worst_and_best([hit.dense for hit in hits])
+    fused = [
+        Fused(
+            id=hit.id,
+            version=hit.version,
+            score=lexical_weight * words + (1 - lexical_weight) * meaning,
+            lexical=words,
+            dense=meaning,
+            group=hit.group,
+            position=hit.position,
+        )
+        for hit, words, meaning in zip(hits, lexical, dense, strict=True)
+    ]
+    return ranked(fused)
+
+
+def ranked(fused: Sequence[Fused]) -> list[Fused]:
+    """Best first; scores equal to nine decimals are ordered by id and version."""
+    return sorted(fused, key=lambda one: (-round(one.score, 9), one.id, one.version))
+
+
+def _between_worst_and_best(scores: Sequence[float | None]) -> list[float]:
+    brought = [score for score in scores if score is not None]
+    worst, best = min(brought, default=0.0), max(brought, default=0.0)
+    if best <= worst:  # all alike: they are all as good as the best, if it is any good at all
+        return [0.0 if score is None or score <= 0 else 1.0 for score in scores]
+    return [0.0 if score is None else (score - worst) / (best - worst) for score in scores]

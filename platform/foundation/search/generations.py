@@ -1,0 +1,92 @@
+"""The generations of a tenant's index: which is asked, which are written, and whether their content is whole.
+
+The generation's row is logged, its beacon is not. Both are written in one transaction; a crash empties the UNLOGGED
+tables and takes the beacon. A restored backup has no beacon either: UNLOGGED content is in no backup.
+"""
+
+from collections.abc import Sequence
+from uuid import UUID, uuid4
+
+from foundation.kernel.scope import tenant_transaction
+from foundation.search import models
+from foundation.search.port import Generation
+
+_LIVE = (models.Generation.State.ACTIVE, models.Generation.State.BUILDING)
+
+
+def active(embedder: str, dim: int) -> Generation:
+    """The generation that is asked; made for `embedder` when the tenant has none. Opens or joins a transaction.
+
+    Another embedder than the setting's may be active: `begin` a new generation to swap.
+    """
+    with tenant_transaction():
+        found = models.Generation.objects.filter(state=models.Generation.State.ACTIVE).first()
+        return _value(found or _first(embedder, dim))
+
+
+def live() -> list[Generation]:
+    """The generations that are written to, the active one first."""
+    with tenant_transaction():
+        return [_value(row) for row in models.Generation.objects.filter(state__in=_LIVE).order_by("state", "number")]
+
+
+def lock() -> dict[int, models.Generation]:
+    """Every live generation of the tenant, locked until the transaction ends: one writer of an index at a time."""
+    rows = models.Generation.objects.select_for_update().filter(state__in=_LIVE).order_by("number")
+    return {row.number: row for row in rows}
+
+
+def whole(numbers: Sequence[int]) -> set[int]:
+    """Those of `numbers` that are live and have all their content."""
+    rows = models.Generation.objects.filter(state__in=_LIVE, number__in=numbers).values_list("number", "token")
+    tokens: dict[UUID, int] = {token: number for number, token in rows}
+    return {tokens[token] for token in models.Beacon.objects.filter(id__in=tokens).values_list("id", flat=True)}
+
+
+def begin(embedder: str, dim: int) -> Generation:
+    """A new, empty generation, under a key of its own: written from now on, asked after `activate`."""
+    with tenant_transaction():
+        numbers = models.Generation.objects.select_for_update().order_by("-number").values_list("number", flat=True)
+        return _value(_make(next(iter(numbers), 0) + 1, embedder, dim, models.Generation.State.BUILDING))
+
+
+def activate(generation: Generation) -> Generation | None:
+    """Ask `generation` from now on; returns the one it replaces, which is no longer written: `purge` and destroy it."""
+    with tenant_transaction():
+        rows = lock()
+        old = next((row for row in rows.values() if row.state == models.Generation.State.ACTIVE), None)
+        if old and old.number == generation.number:
+            return None
+        if old:
+            models.Generation.objects.filter(id=old.id).update(state=models.Generation.State.RETIRED)
+        models.Generation.objects.filter(number=generation.number).update(state=models.Generation.State.ACTIVE)
+        return _value(old) if old else None
+
+
+def mark_whole(row: models.Generation) -> None:
+    """Give the generation a new token and its beacon, once its content stands (in the same transaction)."""
+    models.Beacon.objects.filter(id=row.token).delete()
+    row.token = uuid4()
+    row.save(update_fields=["token"])
+    models.Beacon(id=row.token).save(force_insert=True)
+
+
+def _first(embedder: str, dim: int) -> models.Generation:
+    """The first generation, made once however many ask at the same time: a unique key settles it."""
+    made = models.Generation(number=1, embedder=embedder, dim=dim, state=models.Generation.State.ACTIVE, token=uuid4())
+    models.Generation.objects.bulk_create([made], ignore_conflicts=True)
+    found: models.Generation = models.Generation.objects.get(state=models.Generation.State.ACTIVE)
+    if found.token == made.token:
+        models.Beacon(id=made.token).save(force_insert=True)
+    return found
+
+
+def _make(number: int, embedder: str, dim: int, state: models.Generation.State) -> models.Generation:
+    made = models.Generation(number=number, embedder=embedder, dim=dim, state=state, token=uuid4())
+    made.save(force_insert=True)
+    models.Beacon(id=made.token).save(force_insert=True)
+    return made
+
+
+def _value(row: models.Generation) -> Generation:
+    return Generation(number=row.number, embedder=row.embedder, dim=row.dim)

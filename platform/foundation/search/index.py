@@ -1,0 +1,232 @@
+"""The door to search, for those who keep records: text goes in here and does not come out on the other side.
+
+Writing (a handler of the work outbox; `rev` is the header revision and grows with every change, supersession too):
+
+    entries = [Entry(...), ...]               # read in the record's scope, opened; embedding as it was sealed
+    documents = index.documents(entries)      # outside any transaction: keys, analysis, embedding where there is none
+    with tenant_transaction():
+        engine().put(documents)               # or engine().remove([Key(...)]); raises StaleGeneration: encode again
+
+Asking:
+
+    plan = index.plan(question, spaces=..., roles=..., k=10)    # outside the transaction: keys and embedding
+    with tenant_transaction():
+        results = index.search(plan)          # best first, more than k: read each again under policy, keep the first k
+
+Embeddings are made by `index.embed([searched_text(...)])` at admission, outside the transaction, and sealed with the
+version (`pack`, `unpack`), so that nothing is embedded anew. After a crash `index.lost()` names what `index.rebuild`
+has to bring back; until then search raises `Unavailable`.
+
+What is searched is one text per version, by the recipe of `searched_text`. Its date and speaker are worth five points
+of recall to the words and more to the vectors (LoCoMo).
+"""
+
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+import numpy as np
+
+from foundation.kernel.clock import now
+from foundation.kernel.scope import current_tenant, tenant_transaction
+from foundation.keyring import keys
+from foundation.search import blind, embedders, generations, port, questions
+from foundation.search.analysis import document_terms, query_terms
+from foundation.search.embedders import Vectors
+from foundation.search.engine import engine
+from foundation.search.fusion import Fused, fuse
+from foundation.search.port import Document, Generation, Plan
+
+# Not the locale's names: the same text everywhere.
+_MONTHS = (
+    *("January", "February", "March", "April", "May", "June"),
+    *("July", "August", "September", "October", "November", "December"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One version of one record, as its keeper knows it. `text` comes from `searched_text`.
+
+    `embedding` is a unit row made by the embedder named `embedder`; None, or another embedder's, is made anew.
+    """
+
+    collection: port.Collection
+    space_id: UUID
+    id: UUID
+    version: int
+    rev: int
+    state: str
+    kind: str
+    text: str
+    recorded_at: datetime
+    embedding: Vectors | None = None
+    embedder: str = ""
+    labels: Collection[str] = ()
+    subjects: Collection[UUID | str] = ()
+    session: str | None = None
+    position: int | None = None
+    valid_from: datetime | None = None
+    valid_to: datetime | None = None
+    superseded_at: datetime | None = None
+    expires_at: datetime | None = None
+
+
+def searched_text(content: str, *, speaker: str | None = None, at: datetime | None = None) -> str:
+    """`[8 May 2023] Caroline: …`: what is analysed and embedded of a version. `at` is when it is valid from."""
+    day = f"[{at.day} {_MONTHS[at.month - 1]} {at.year}] " if at else ""
+    return f"{day}{speaker}: {content}" if speaker else f"{day}{content}"
+
+
+def embed(texts: Sequence[str]) -> Vectors:
+    """Unit rows by this deployment's embedder (`embedders.embedder().name`): (len(texts), dim) float32, not rotated."""
+    return embedders.embedder().embed(texts)
+
+
+def pack(embedding: Vectors) -> bytes:
+    """An embedding as it is sealed with its version: little-endian half floats, 2 bytes a dimension."""
+    return embedding.astype("<f2").tobytes()
+
+
+def unpack(packed: bytes) -> Vectors:
+    return np.frombuffer(packed, dtype="<f2").astype(np.float32)
+
+
+def documents(entries: Sequence[Entry]) -> list[Document]:
+    """The documents of `entries` in every live generation. Outside any transaction: it may make keys and embed."""
+    _active()
+    return [document for generation in generations.live() for document in _encoded(entries, generation)]
+
+
+def plan(
+    question: str,
+    *,
+    spaces: Collection[UUID] | None,
+    roles: Collection[str],
+    k: int = 10,
+    collection: port.Collection = port.Collection.MEMORY,
+    kinds: Collection[str] = (),
+    labels: Collection[str] = (),
+    subjects: Collection[UUID | str] = (),
+    as_of: datetime | None = None,
+    known_at: datetime | None = None,
+    embedding: Vectors | None = None,
+) -> Plan:
+    """The plan for a question. `spaces` None: all of the tenant's; empty: none. Outside any transaction.
+
+    `embedding`: the question's own, where the caller has it (shape (dim,), by this deployment's embedder).
+    """
+    generation = _active()
+    key = _key(generation)
+    return Plan(
+        generation=generation.number,
+        spaces=None if spaces is None else frozenset(spaces),
+        roles=frozenset(roles),
+        terms=query_terms(question, blind.subkey(key, "terms")),
+        vector=_vector(question, embedding, generation, key),
+        at=now(),
+        k=k,
+        collection=collection,
+        kinds=frozenset(kinds),
+        labels=frozenset(labels),
+        subjects=frozenset(blind.keyed(key, "subject", str(subject)) for subject in subjects),
+        as_of=as_of,
+        known_at=known_at,
+    )
+
+
+def _vector(question: str, embedding: Vectors | None, generation: Generation, key: bytes) -> Vectors:
+    if embedding is not None and embedders.embedder().name == generation.embedder:
+        rotated: Vectors = blind.rotate(embedding[np.newaxis], key)[0]
+        return rotated
+    return questions.vector(question, embedders.named(generation.embedder), key)
+
+
+def search(plan: Plan) -> list[Fused]:
+    """Every candidate, best first: at least `plan.k` where there are so many. Inside `tenant_transaction`.
+
+    Raises `Unavailable` while the index is being rebuilt. Ids only: who may see them is decided by the caller, again.
+    """
+    return fuse(engine().search(plan))
+
+
+def lost() -> list[Generation]:
+    """The tenant's live generations whose content a crash or a restore took."""
+    with tenant_transaction():
+        return [generation for generation in generations.live() if not engine().ready(generation)]
+
+
+def rebuild(read: Callable[[], Iterable[Entry]], generation: Generation) -> int:
+    """Bring back one generation from the records of truth, which `read` yields lazily inside this transaction.
+
+    Returns how many versions were written. Embeddings that were sealed are used; nothing else is embedded.
+    """
+    _key(generation)  # made or opened before the transaction
+    with tenant_transaction():
+        return engine().rebuild(generation, _lazily(read, generation))
+
+
+def _lazily(read: Callable[[], Iterable[Entry]], generation: Generation) -> Iterator[Document]:
+    for entry in read():
+        yield from _encoded([entry], generation)
+
+
+def _active() -> Generation:
+    chosen = embedders.embedder()
+    return generations.active(chosen.name, chosen.dim)
+
+
+def _key(generation: Generation) -> bytes:
+    """The generation's index key: its number is the key's epoch."""
+    return keys.named("index", str(generation.number))
+
+
+def _encoded(entries: Sequence[Entry], generation: Generation) -> list[Document]:
+    key = _key(generation)
+    terms = blind.subkey(key, "terms")
+    rotated = blind.rotate(_embeddings(entries, generation), key)
+    return [
+        _document(entry, generation, key, document_terms(entry.text, terms), vector)
+        for entry, vector in zip(entries, rotated, strict=True)
+    ]
+
+
+def _embeddings(entries: Sequence[Entry], generation: Generation) -> Vectors:
+    rows = np.zeros((len(entries), generation.dim), dtype=np.float32)
+    missing = []
+    for number, entry in enumerate(entries):
+        if entry.embedding is None or entry.embedder != generation.embedder:
+            missing.append(number)
+        else:
+            rows[number] = entry.embedding / np.linalg.norm(entry.embedding)
+    if missing:
+        rows[missing] = embedders.named(generation.embedder).embed([entries[number].text for number in missing])
+    return rows
+
+
+def _document(entry: Entry, generation: Generation, key: bytes, terms: dict[int, float], vector: Vectors) -> Document:
+    # Sessions of two spaces are never linked, even under one name.
+    session = None if entry.session is None else blind.keyed(key, "session", f"{entry.space_id}/{entry.session}")
+    return Document(
+        tenant_id=current_tenant(),
+        collection=entry.collection,
+        space_id=entry.space_id,
+        id=entry.id,
+        version=entry.version,
+        rev=entry.rev,
+        state=entry.state,
+        kind=entry.kind,
+        labels=frozenset(entry.labels),
+        subjects=frozenset(blind.keyed(key, "subject", str(subject)) for subject in entry.subjects),
+        group=session,
+        position=entry.position,
+        valid_from=entry.valid_from,
+        valid_to=entry.valid_to,
+        recorded_at=entry.recorded_at,
+        superseded_at=entry.superseded_at,
+        expires_at=entry.expires_at,
+        terms=terms,
+        vector=vector,
+        generation=generation.number,
+    )

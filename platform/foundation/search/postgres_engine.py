@@ -1,0 +1,170 @@
+"""The engine inside PostgreSQL: an exact scan of what the plan permits, both arms in one statement.
+
+For the embedded default and small deployments. Approximate indexes are left out on purpose: under row-level security a
+GIN index on terms is never used (`&&` is not leakproof), and a graph index filters only after it has chosen.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice
+from typing import Any, TypeVar
+from uuid import UUID
+
+from foundation.kernel.problems import Integrity, Unavailable
+from foundation.kernel.scope import current_work
+from foundation.search import generations, models, statistics
+from foundation.search.analysis import weigh
+from foundation.search.port import (
+    Collection,
+    Document,
+    Expected,
+    Generation,
+    Hit,
+    Key,
+    Parity,
+    Plan,
+    StaleGeneration,
+    Statistics,
+)
+from foundation.search.rows import COLUMNS, REMOVED, Row, Share, dense, row_of, sparse, terms_in, tombstone
+from foundation.search.sql import Clause, asked_for, conjunction, execute, execute_each, permitted, standing
+
+RETRY_AFTER = 5  # seconds; a lost index of a small tenant is rebuilt in less
+_CHUNK = 500
+_Item = TypeVar("_Item")
+
+_INSERT = """INSERT INTO search_entry ({columns}) VALUES ({values})
+ON CONFLICT (tenant_id, id) DO UPDATE SET {updates}
+WHERE search_entry.revision < EXCLUDED.revision"""
+_UPSERT = _INSERT.format(
+    columns=", ".join(COLUMNS),
+    values=", ".join(f"%s::{kind}" for kind in COLUMNS.values()),
+    updates=", ".join(f"{name} = EXCLUDED.{name}" for name in COLUMNS),
+)
+
+_STANDING = """SELECT id, revision, generation, collection, space_id, acl,
+CASE WHEN state = 'active' AND superseded_at IS NULL THEN lex::text END FROM search_entry WHERE {where} FOR UPDATE"""
+
+# The candidates are scored once, after every bound; each arm then names its best, and these keep both their scores.
+_SEARCH = """WITH candidate AS MATERIALIZED (
+  SELECT tenant_id, record_id, version, session, position,
+         -(lex <#> %s::sparsevec) AS lexical, -(vec <#> %s::halfvec) AS dense
+    FROM search_entry WHERE {where}),
+best AS (
+  (SELECT record_id, version FROM candidate WHERE lexical > 0 ORDER BY lexical DESC, record_id, version LIMIT %s)
+  UNION
+  (SELECT record_id, version FROM candidate WHERE dense IS NOT NULL ORDER BY dense DESC, record_id, version LIMIT %s))
+SELECT tenant_id, record_id, version, lexical, dense, session, position
+  FROM candidate JOIN best USING (record_id, version)"""
+
+
+class PostgresEngine:
+    """`SearchEngine` on the tables of `models`, in the caller's tenant transaction."""
+
+    def put(self, documents: Sequence[Document]) -> int:
+        live = generations.lock()
+        self._demand_live({document.generation for document in documents}, live)
+        return sum(self._write([row_of(document) for document in chunk]) for chunk in _chunks(documents))
+
+    def remove(self, keys: Sequence[Key]) -> None:
+        tenant_id, live = current_work().tenant_id, generations.lock()
+        for chunk in _chunks((number, key) for number in live for key in keys):
+            self._write([tombstone(tenant_id, number, key) for number, key in chunk])
+
+    def search(self, plan: Plan) -> list[Hit]:
+        self._demand_whole(plan.generation)
+        if plan.spaces is not None and not plan.spaces:
+            return []
+        found = self.statistics(plan)
+        question = sparse(weigh(plan.terms, found.documents, found.frequencies))
+        where = conjunction([*permitted(plan, "search_entry"), *standing(plan), *asked_for(plan)])
+        values = [question, dense(plan.vector), *where.values, plan.depth, plan.depth]
+        return [_hit(row) for row in execute(_SEARCH.format(where=where.sql), values)]
+
+    def statistics(self, plan: Plan) -> Statistics:
+        return statistics.past(plan) if plan.in_the_past else statistics.present(plan)
+
+    def rebuild(self, generation: Generation, documents: Iterable[Document]) -> int:
+        """Raises `StaleGeneration` if the generation is not live."""
+        row = generations.lock().get(generation.number)
+        if row is None:
+            raise StaleGeneration
+        self._empty([generation.number])
+        chunks = (list(map(row_of, chunk)) for chunk in _chunks(documents))
+        written = sum(self._write(chunk) for chunk in chunks)
+        generations.mark_whole(row)
+        return written
+
+    def purge(self) -> None:
+        generations.lock()
+        self._empty(list(models.Generation.objects.values_list("number", flat=True)))
+
+    def parity(self, generation: Generation, collection: Collection, expected: Iterable[Expected]) -> Parity:
+        there = self._revisions(generation, collection)
+        wanted = {(version.id, version.version): version.revision for version in expected}
+        both = wanted.keys() & there.keys()
+        return Parity(
+            missing=frozenset(wanted.keys() - there.keys()),
+            stale=frozenset(key for key in both if wanted[key] != there[key]),
+            orphans=frozenset(there.keys() - wanted.keys()),
+        )
+
+    def ready(self, generation: Generation) -> bool:
+        return generation.number in generations.whole([generation.number])
+
+    def _demand_live(self, numbers: set[int], live: Mapping[int, models.Generation]) -> None:
+        if not numbers <= live.keys():
+            raise StaleGeneration
+        for number in numbers:
+            self._demand_whole(number)
+
+    def _demand_whole(self, number: int) -> None:
+        if number not in generations.whole([number]):
+            raise Unavailable("The search index is being rebuilt.", retry_after=RETRY_AFTER)
+
+    def _write(self, rows: Iterable[Row]) -> int:
+        """Write the rows that are newer than what stands, and count the difference. The index lock is held."""
+        newest: dict[UUID, Row] = {}
+        for row in sorted(rows, key=lambda row: row.revision):
+            newest[row.id] = row
+        stood = _stood(list(newest))
+        written = [row for row in newest.values() if row.id not in stood or stood[row.id][0] < row.revision]
+        if not written:
+            return 0
+        execute_each(_UPSERT, [row.values for row in written])
+        taken = [share for row in written if row.id in stood and (share := stood[row.id][1])]
+        statistics.change(current_work().tenant_id, [row.share for row in written if row.share], taken)
+        return len(written)
+
+    def _empty(self, numbers: Sequence[int]) -> None:
+        models.Entry.objects.filter(generation__in=numbers).delete()
+        scopes = models.Scope.objects.filter(generation__in=numbers)
+        models.Counter.objects.filter(scope_id__in=list(scopes.values_list("id", flat=True))).delete()
+        scopes.delete()
+
+    def _revisions(self, generation: Generation, collection: Collection) -> dict[tuple[UUID, int], int]:
+        entries = models.Entry.objects.filter(generation=generation.number, collection=collection.value)
+        rows = entries.exclude(state=REMOVED).values_list("record_id", "version", "revision")
+        return {(record_id, version): revision for record_id, version, revision in rows}
+
+
+def _stood(ids: Sequence[UUID]) -> dict[UUID, tuple[int, Share | None]]:
+    """Of the rows that stand: revision and share."""
+    where = conjunction([Clause("id = ANY(%s::uuid[])", [ids])])
+    rows = execute(_STANDING.format(where=where.sql), where.values)
+    return {
+        row: (revision, Share(number, collection, space, tuple(acl), terms_in(lex)) if lex else None)
+        for row, revision, number, collection, space, acl, lex in rows
+    }
+
+
+def _hit(row: tuple[Any, ...]) -> Hit:
+    tenant_id, record_id, version, lexical, similar, session, position = row
+    if tenant_id != current_work().tenant_id:
+        raise Integrity("The search engine answered with another tenant's row.")
+    return Hit(record_id, version, lexical, similar, bytes(session) if session is not None else None, position)
+
+
+def _chunks(items: Iterable[_Item]) -> Iterator[list[_Item]]:
+    source = iter(items)
+    while chunk := list(islice(source, _CHUNK)):
+        yield chunk

@@ -1,0 +1,81 @@
+"""How many documents hold a term, among those the asker may see.
+
+The present is counted as it is written, per scope (space and set of roles). The past is counted when it is asked for:
+today's vocabulary must not show in the scores of a question about the past.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import Any
+from uuid import UUID
+
+from foundation.search.port import Plan, Statistics
+from foundation.search.rows import Share, counter_id, sparse
+from foundation.search.sql import Clause, conjunction, execute, permitted, standing
+
+_PERMITTED_SCOPES = "SELECT id, documents FROM search_scope WHERE {where}"
+_FREQUENCIES = "SELECT id, documents FROM search_counter WHERE {where}"
+_COUNTED_NOW = "SELECT count(*), ARRAY[{each}]::bigint[] FROM search_entry WHERE {where}"
+_HOLDS = "count(*) FILTER (WHERE lex <#> %s::sparsevec < 0)"
+
+_SCOPES = """INSERT INTO search_scope (id, tenant_id, generation, collection, space_id, acl, documents)
+VALUES (%s, %s, %s, %s, %s, %s::text[], %s)
+ON CONFLICT (tenant_id, id) DO UPDATE SET documents = search_scope.documents + EXCLUDED.documents"""
+
+_COUNTERS = """INSERT INTO search_counter (id, tenant_id, scope_id, documents)
+SELECT id, %s, scope_id, documents FROM unnest(%s::uuid[], %s::uuid[], %s::bigint[]) AS change (id, scope_id, documents)
+ON CONFLICT (tenant_id, id) DO UPDATE SET documents = search_counter.documents + EXCLUDED.documents"""
+
+
+def change(tenant_id: UUID, added: Iterable[Share], taken: Iterable[Share]) -> None:
+    """Count the shares of rows that came and of rows that went, under the tenant's index lock."""
+    scopes: dict[UUID, Share] = {}
+    documents: Counter[UUID] = Counter()
+    terms: Counter[tuple[UUID, int]] = Counter()
+    for shares, step in ((added, 1), (taken, -1)):
+        for share in shares:
+            scope = share.scope_id
+            scopes[scope] = share
+            documents[scope] += step
+            for term in share.terms:
+                terms[scope, term] += step
+    _write_scopes(tenant_id, scopes, documents)
+    _write_counters(tenant_id, terms)
+
+
+def present(plan: Plan) -> Statistics:
+    """From the counters of the permitted scopes. Validity and expiry do not enter; state and supersession do."""
+    where = conjunction([*permitted(plan, "search_scope"), Clause("documents > 0")])
+    scopes = dict(execute(_PERMITTED_SCOPES.format(where=where.sql), where.values))
+    terms = {counter_id(scope, term): term for scope in scopes for term in plan.terms}
+    frequencies: Counter[int] = Counter()
+    for counter, documents in _counters(plan, list(terms)):
+        frequencies[terms[counter]] += documents
+    return Statistics(sum(scopes.values()), frequencies)
+
+
+def past(plan: Plan) -> Statistics:
+    """Counted from the rows that stood then: one inner product per term and row."""
+    where = conjunction([*permitted(plan, "search_entry"), *standing(plan)])
+    query = _COUNTED_NOW.format(each=", ".join([_HOLDS] * len(plan.terms)), where=where.sql)
+    [(documents, held)] = execute(query, [*(sparse({term: 1.0}) for term in plan.terms), *where.values])
+    return Statistics(documents, dict(zip(plan.terms, held, strict=True)))
+
+
+def _counters(plan: Plan, ids: Sequence[UUID]) -> list[tuple[Any, ...]]:
+    where = conjunction([Clause("id = ANY(%s::uuid[])", [ids])], "search_counter")
+    return execute(_FREQUENCIES.format(where=where.sql), where.values) if ids else []
+
+
+def _write_scopes(tenant_id: UUID, scopes: dict[UUID, Share], documents: Counter[UUID]) -> None:
+    for scope in sorted(scopes):
+        share = scopes[scope]
+        values = [scope, tenant_id, share.generation, share.collection, share.space_id, list(share.acl)]
+        execute(_SCOPES, [*values, documents[scope]])
+
+
+def _write_counters(tenant_id: UUID, terms: Counter[tuple[UUID, int]]) -> None:
+    changed = [(counter_id(scope, term), scope, step) for (scope, term), step in terms.items() if step]
+    if changed:
+        ids, scopes, steps = (list(column) for column in zip(*changed, strict=True))
+        execute(_COUNTERS, [tenant_id, ids, scopes, steps])
