@@ -56,7 +56,6 @@ def _people(commands: Commands) -> None:
     key = commands.add_parser("key", help="API keys").add_subparsers(required=True, metavar="ACTION")
     create = _command(key, "create", "an API key, shown once", _deferred("create_key"))
     _owned(create)
-    create.add_argument("--space", action="append", default=[], metavar="ID", help="may be repeated")
     create.add_argument("--name", default="", help="what the key is for")
     person = commands.add_parser("person", help="people").add_subparsers(required=True, metavar="ACTION")
     create = _command(person, "create", "a person who signs in to the console", _deferred("create_person"))
@@ -68,6 +67,7 @@ def _people(commands: Commands) -> None:
 def _owned(command: argparse.ArgumentParser) -> None:
     command.add_argument("--tenant", required=True, metavar="ID")
     command.add_argument("--role", required=True, choices=ROLES)
+    command.add_argument("--space", action="append", default=[], metavar="ID", help="may be repeated")
 
 
 def _upkeep(commands: Commands) -> None:

@@ -86,6 +86,7 @@ REST_FRAMEWORK = {
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
 }
 MEMWRIT_POLICY = "tenants.policy.may"
+MEMWRIT_DENIAL = "tenants.services.deny.record"
 
 LOGGING = {
     "version": 1,
@@ -93,5 +94,10 @@ LOGGING = {
     "formatters": {"reticent": {"()": "memwrit.logs.Reticent"}},
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "reticent"}},
     "root": {"handlers": ["stderr"], "level": env.text("LOG_LEVEL", "WARNING")},
-    "loggers": {"django": {"handlers": [], "propagate": True}, "memwrit": {"level": "INFO"}},
+    "loggers": {
+        "django": {"handlers": [], "propagate": True},
+        "memwrit": {"level": "INFO"},
+        # Its warnings quote the paths that strangers ask for.
+        "django.request": {"level": "ERROR"},
+    },
 }

@@ -1,4 +1,4 @@
-"""Every door of the product: each app's own under `/v1`, and those that need no credential."""
+"""Every door of the product: each app's own, and the two that ask for no credential."""
 
 from __future__ import annotations
 
@@ -14,10 +14,9 @@ Routes = list[URLPattern | URLResolver]
 
 
 def _apps() -> Routes:
-    """`urls.py` of each app that has doors: `urlpatterns` under `/v1`, `root_urlpatterns` (if any) beside it."""
+    """The routes of each app that has doors, written out from the root (`v1/...`) where they are declared."""
     found = [import_module(f"{app}.urls") for app in APPS if find_spec(f"{app}.urls")]
-    versioned: Routes = [path("v1/", include(module.urlpatterns)) for module in found]
-    return versioned + [route for module in found for route in getattr(module, "root_urlpatterns", ())]
+    return [path("", include(module.urlpatterns)) for module in found]
 
 
 urlpatterns: Routes = [path("healthz", health.healthz), path("readyz", health.readyz), *_apps()]

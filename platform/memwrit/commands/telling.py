@@ -1,0 +1,40 @@
+"""What commands share: reading ids, and saying what was made to a person or to a program."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Mapping
+from uuid import UUID
+
+from foundation.kernel.models import Registry
+
+
+class Refused(Exception):
+    """The arguments make no sense here; the message says why."""
+
+
+def tell(arguments: argparse.Namespace, told: Mapping[str, str]) -> None:
+    """One JSON object with `--json`, else a line for each fact."""
+    if arguments.json:
+        print(json.dumps(told))
+        return
+    width = max(map(len, told))
+    for name, value in told.items():
+        print(f"{name:<{width}}  {value}")
+
+
+def one_id(given: str, argument: str) -> UUID:
+    """The id, or `Refused`."""
+    try:
+        return UUID(given)
+    except ValueError:
+        raise Refused(f"{argument} is not an id") from None
+
+
+def known_tenant(given: str) -> UUID:
+    """The id of a tenant there is, or `Refused`."""
+    tenant_id = one_id(given, "--tenant")
+    if not Registry.objects.filter(id=tenant_id).exists():
+        raise Refused("there is no such tenant")
+    return tenant_id
