@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from audit.event import Event
 from foundation.rest.fields import Moment, Text, Uuid
 from foundation.rest.serializers import Shape
 
@@ -14,3 +17,9 @@ class ReceiptShape(Shape):
     origin = Text()
     promise_by = Moment()
     signature = Text()
+
+
+def receipt(event: Event) -> dict[str, Any]:
+    from audit.services.receipts import receipt as made
+
+    return made(event)

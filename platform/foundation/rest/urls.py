@@ -4,4 +4,4 @@ from django.urls import path
 
 from foundation.rest.api import OpenApi
 
-urlpatterns = [path("v1/openapi.json", OpenApi.as_view(), name="openapi")]
+urlpatterns = [path("openapi.json", OpenApi.as_view(), name="openapi")]
