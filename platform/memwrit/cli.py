@@ -95,26 +95,32 @@ def _serve(arguments: argparse.Namespace) -> int:
 
 def _tick(arguments: argparse.Namespace) -> int:
     from memwrit import tick
-    from memwrit.embedded.attach import TICK, attached
+    from memwrit.embedded.attach import TICK, attach
 
-    with attached(arguments.data, TICK):
-        return tick.run(arguments.only)
+    attach(arguments.data, TICK)
+    return tick.run(arguments.only)
 
 
 def _deferred(name: str) -> Command:
     """A command of `memwrit.commands`, with the settings of the data directory and Django set up around it."""
 
     def run(arguments: argparse.Namespace) -> int:
-        from memwrit.embedded.attach import attached
+        from memwrit.embedded.attach import attach
 
-        with attached(arguments.data):
-            import django
-
-            os.environ.setdefault("DJANGO_SETTINGS_MODULE", "memwrit.settings")
-            django.setup()
-            return int(import_module(f"memwrit.commands.{name}").run(arguments))
+        started = attach(arguments.data)
+        _set_up_django()
+        if started:
+            import_module("memwrit.commands.migrate").run(arguments)
+        return int(import_module(f"memwrit.commands.{name}").run(arguments))
 
     return run
+
+
+def _set_up_django() -> None:
+    import django
+
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "memwrit.settings")
+    django.setup()
 
 
 def _refused(error: Exception) -> int:

@@ -14,9 +14,10 @@ Routes = list[URLPattern | URLResolver]
 
 
 def _apps() -> Routes:
-    """The routes of each app that has doors, written out from the root (`v1/...`) where they are declared."""
+    """The routes of each app that has doors: `urlpatterns` under `/v1`, `root_urlpatterns`, if any, beside it."""
     found = [import_module(f"{app}.urls") for app in APPS if find_spec(f"{app}.urls")]
-    return [path("", include(module.urlpatterns)) for module in found]
+    versioned: Routes = [path("v1/", include(module.urlpatterns)) for module in found]
+    return versioned + [route for module in found for route in getattr(module, "root_urlpatterns", ())]
 
 
 urlpatterns: Routes = [path("healthz", health.healthz), path("readyz", health.readyz), *_apps()]

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
+import atexit
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from memwrit.embedded.folders import DataDirectoryError, InUse
@@ -40,27 +39,24 @@ def environment(settings: dict[str, str], allowed: frozenset[str]) -> dict[str, 
     return {name: value for name, value in everything.items() if name not in hidden}
 
 
-@contextmanager
-def attached(given: str | None, allowed: frozenset[str] = ALL) -> Iterator[None]:
-    """Put the settings into this process's environment: of the running cluster, or of one started for the while."""
+def attach(given: str | None, allowed: frozenset[str] = ALL) -> bool:
+    """Put the settings into this process's environment: of the running cluster, or of one started for its life.
+
+    Returns whether it was started here, so that nobody has seen to its tables. It ends with the process, after all
+    that was registered later: what a process still writes at its exit finds its database.
+    """
     if external():
-        yield
-        return
+        return False
     cluster = Cluster(data_directory(given))
-    started = False
     try:
-        settings = cluster.start()
-        started = True
+        settings, started = cluster.start(), True
+        atexit.register(cluster.stop)
     except InUse:
-        settings = cluster.settings()
-    try:
-        wanted = environment(settings, allowed)
-        os.environ.clear()
-        os.environ.update(wanted)
-        yield
-    finally:
-        if started:
-            cluster.stop()
+        settings, started = cluster.settings(), False
+    wanted = environment(settings, allowed)
+    os.environ.clear()
+    os.environ.update(wanted)
+    return started
 
 
 def settings_of(given: str | None) -> dict[str, str]:
