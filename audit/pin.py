@@ -2,8 +2,8 @@
 whole is noticed.
 
 The sequencer moves a pin by compare-and-set after its transaction has committed, and nothing newer than the pin is
-published. Every process remembers the highest pin it has seen of each log and looks again when that is 5 s old. A log is
-pinned at size 0 before its first commit, so a log without a pin has lost it.
+published. Every process remembers the highest pin it has seen of each log and looks again when that is 5 s old. A log
+is pinned at size 0 before its first commit, so a log without a pin has lost it.
 """
 
 from __future__ import annotations

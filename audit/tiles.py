@@ -136,7 +136,11 @@ class Edge:
 
     def root(self) -> bytes:
         """The tree's root, hashed from the tiles as they stand."""
-        return merkle.frontier_root(merkle.frontier_of(self.size, self._node))
+        return merkle.frontier_root(self.frontier())
+
+    def frontier(self) -> list[bytes]:
+        """The complete subtrees, largest first."""
+        return merkle.frontier_of(self.size, self._node)
 
     def _node(self, level: int, index: int) -> bytes:
         tile_level, height = divmod(level, HEIGHT)
