@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from importlib import import_module
+from typing import TypeAlias
 
 ROLES = ("admin", "compliance", "agent", "auditor", "reader")
 Command = Callable[[argparse.Namespace], int]
@@ -39,7 +40,7 @@ def parser() -> argparse.ArgumentParser:
     return top
 
 
-Commands = "argparse._SubParsersAction[argparse.ArgumentParser]"
+Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 
 def _serving(commands: Commands) -> None:

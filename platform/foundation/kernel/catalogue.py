@@ -118,9 +118,9 @@ def settings(alias: str, names: Sequence[str]) -> dict[str, str]:
     return dict(_rows(alias, "SELECT name, setting FROM pg_settings WHERE name = ANY(%s)", [list(names)]))
 
 
-def _rows(alias: str, query: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+def _rows(alias: str, query: str, parameters: Sequence[Any] | None = None) -> list[tuple[Any, ...]]:
     with connections[alias].cursor() as cursor:
-        cursor.execute(query, list(parameters))
+        cursor.execute(query, parameters)
         return list(cursor.fetchall())
 
 

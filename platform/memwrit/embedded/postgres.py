@@ -139,7 +139,15 @@ class Cluster:
             password.write(self.passwords().by_role[roles.SUPERUSER])
             password.flush()
             account.give(Path(password.name))
-            command = [initdb, "-D", data, "-U", roles.SUPERUSER, "--auth=scram-sha-256", f"--pwfile={password.name}"]
+            command = [
+                str(initdb),
+                "-D",
+                str(data),
+                "-U",
+                roles.SUPERUSER,
+                "--auth=scram-sha-256",
+                f"--pwfile={password.name}",
+            ]
             command += ["--encoding=UTF8", "--locale=C", "--no-instructions"] + ([] if self.durable else ["--no-sync"])
             done = subprocess.run(
                 command, check=False, capture_output=True, cwd=data, env=_ENVIRONMENT, **account.popen()
