@@ -40,12 +40,14 @@ def embedder() -> Embedder:
     return made
 
 
-@cache
 def named(name: str) -> Embedder:
     """The embedder that made a generation's vectors, whatever the setting says now; raises `UnknownEmbedder`."""
     chosen = embedder()
-    if chosen.name == name:
-        return chosen
+    return chosen if chosen.name == name else _bundled(name)
+
+
+@cache
+def _bundled(name: str) -> Embedder:
     for kind in (MiniLM, HashEmbedder):
         if kind.name == name:
             return kind()
