@@ -5,6 +5,7 @@ Runs where the eraser's credentials are: never in the web process.
 """
 
 from collections.abc import Sequence
+from typing import Any
 from uuid import UUID
 
 from audit.acts import Act
@@ -51,16 +52,31 @@ def restrict(ids: Sequence[UUID]) -> None:
             record(principal, Act.MEMORY_RESTRICT, target=Target("memory", cube_id, cube.version), changes=[change])
 
 
-def shred(ids: Sequence[UUID], *, more_keys: Sequence[UUID] = ()) -> keys.Destruction:
-    """Destroy the keys of frozen records (and `more_keys`), then their rows, and leave tombstones."""
-    with tenant_transaction():
-        doomed = list(Version.objects.filter(memcube_id__in=ids).values_list("id", flat=True))
-    destruction = keys.destroy([*doomed, *more_keys])
-    _record_destruction(destruction, len(doomed) + len(more_keys))
+def keys_of(ids: Sequence[UUID]) -> dict[UUID, list[UUID]]:
+    """The key ids of every version of the records (inside a transaction)."""
+    found: dict[UUID, list[UUID]] = {cube_id: [] for cube_id in ids}
+    for cube_id, key_id in Version.objects.filter(memcube_id__in=ids).values_list("memcube_id", "id"):
+        found[cube_id].append(key_id)
+    return found
+
+
+def shred(ids: Sequence[UUID], key_ids: Sequence[UUID]) -> keys.Destruction:
+    """Destroy the keys of frozen records, then their rows, and leave tombstones. May be repeated with the same ids."""
+    destruction = destroy_keys(key_ids)
     purge(ids)
     for cube_id in ids:
         _entomb(cube_id)
     return destruction
+
+
+def drop_versions(version_ids: Sequence[UUID]) -> None:
+    """Destroy versions that were never served, of records that stay (rejected revisions)."""
+    destroy_keys(version_ids)
+    with tenant_transaction(using="eraser"):
+        Admission.objects.filter(version_id__in=version_ids).delete()
+        for dropped in Version.objects.filter(id__in=version_ids):
+            LineageEdge.objects.filter(child_id=dropped.memcube_id, child_version=dropped.number).delete()
+        Version.objects.filter(id__in=version_ids).delete()
 
 
 def purge(ids: Sequence[UUID]) -> None:
@@ -74,11 +90,18 @@ def purge(ids: Sequence[UUID]) -> None:
         Version.objects.filter(memcube_id__in=ids).delete()
 
 
-def _record_destruction(destruction: keys.Destruction, count: int) -> None:
-    principal = Principal.system(current_tenant())
+def destroy_keys(key_ids: Sequence[UUID]) -> keys.Destruction:
+    """Destroy keys, which live in a database of their own: an event before, the act, an event after."""
+    _record_destruction("intended", {"keys": len(key_ids)})
+    destruction = keys.destroy(key_ids)
+    shards = [[each.shard, each.old_epoch, each.new_epoch] for each in destruction.shards]
+    _record_destruction("done", {"keys": len(key_ids), "assurance": str(destruction.assurance), "shards": shards})
+    return destruction
+
+
+def _record_destruction(outcome: str, detail: dict[str, Any]) -> None:
     with tenant_transaction():
-        detail = {"keys": count, "assurance": destruction.assurance, "shards": [s.shard for s in destruction.shards]}
-        record(principal, Act.KEY_DESTROY, detail=detail)
+        record(Principal.system(current_tenant()), Act.KEY_DESTROY, outcome=outcome, detail=detail)
 
 
 def _entomb(cube_id: UUID) -> None:

@@ -239,7 +239,7 @@ class ErasureRequest(TenantOwned):
 
 
 class ErasureItem(TenantOwned):
-    """One version an erasure destroys, and how far that has come. Keys are destroyed by these rows."""
+    """One record an erasure takes, the ids of its versions' keys, and how far that has come."""
 
     class Step(models.TextChoices):
         PLANNED = "planned"
@@ -249,7 +249,8 @@ class ErasureItem(TenantOwned):
 
     request_id = models.UUIDField()
     memcube_id = models.UUIDField()
-    relation = models.CharField(max_length=16)  # named | derived_sole | derived_partial | shared
+    relation = models.CharField(max_length=16)  # cascade.Relation
+    key_ids = ArrayField(models.UUIDField(), default=list)
     step = models.CharField(max_length=16, choices=Step, default=Step.PLANNED)
 
 

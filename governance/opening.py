@@ -15,7 +15,7 @@ from foundation.kernel.problems import Erased, Integrity
 from foundation.keyring import keys
 from foundation.keyring.sealing import open_sealed
 from governance import headers
-from governance.models import Admission, LineageEdge, MemCube, Version
+from governance.models import Admission, LineageEdge, MemCube, State, Version
 from governance.sealed import Parent, Payload, open_version
 
 Place = tuple[UUID, int]
@@ -68,22 +68,20 @@ def verify(cubes: Iterable[MemCube]) -> None:
         verify_elements({cube.id: bytes(cube.mac) for cube in found})
 
 
-def rows(places: Mapping[UUID, int | None]) -> dict[UUID, Row]:
-    """The asked-for versions (None: the current one) of the records that exist, headers verified.
+def rows(places: Iterable[tuple[UUID, int | None]], *, embeddings: bool = False) -> list[Row]:
+    """The asked-for versions (None: the current one), in order, of the records that exist and are not forgotten.
 
-    Raises `Integrity` when a header was changed or its version is missing.
+    Raises `Integrity` when a header was changed or a version is missing. `embeddings`: load the sealed ones too.
     """
-    cubes = {cube.id: cube for cube in MemCube.objects.filter(id__in=list(places))}
+    asked = list(places)
+    cubes = {cube.id: cube for cube in MemCube.objects.filter(id__in=[cube_id for cube_id, _ in asked])}
     verify(cubes.values())
-    numbers = {cube_id: places[cube_id] or cube.version for cube_id, cube in cubes.items() if cube.state != "forgotten"}
-    versions = _versions(numbers.items())
-    if len(versions) != len(numbers):
+    living = {cube_id: cube for cube_id, cube in cubes.items() if cube.state != State.FORGOTTEN}
+    wanted = [(cube_id, number or living[cube_id].version) for cube_id, number in asked if cube_id in living]
+    versions, edges = _versions(wanted, embeddings=embeddings), parents_of(wanted)
+    if any(place not in versions for place in wanted):
         raise Integrity("A version is missing.")
-    edges = parents_of(numbers.items())
-    return {
-        cube_id: Row(cubes[cube_id], versions[cube_id, number], edges[cube_id, number])
-        for cube_id, number in numbers.items()
-    }
+    return [Row(living[place[0]], versions[place], edges[place]) for place in wanted]
 
 
 def parents_of(places: Iterable[Place]) -> dict[Place, tuple[Parent, ...]]:
@@ -146,7 +144,9 @@ def _open(row: Row, secrets: Mapping[UUID, bytes]) -> Memory:
     return Memory(row.cube, row.version, row.parents, payload)
 
 
-def _versions(places: Iterable[Place]) -> dict[Place, Version]:
+def _versions(places: Iterable[Place], *, embeddings: bool) -> dict[Place, Version]:
     wanted = set(places)
-    found = Version.objects.filter(memcube_id__in={cube_id for cube_id, _ in wanted}).defer("sealed_embedding")
+    found = Version.objects.filter(memcube_id__in={cube_id for cube_id, _ in wanted})
+    if not embeddings:
+        found = found.defer("sealed_embedding")
     return {(row.memcube_id, row.number): row for row in found if (row.memcube_id, row.number) in wanted}

@@ -14,16 +14,17 @@ from django.db.models import Q
 from audit.acts import Act
 from audit.services.receipts import receipt
 from audit.services.record import Target, record
-from foundation.kernel.clock import now
-from foundation.kernel.principal import Principal
+from foundation.kernel.clock import now, rfc3339
+from foundation.kernel.principal import Principal, Role
 from foundation.kernel.problems import Erased, FieldError, NotFound, Problem, Validation, Withdrawn
 from foundation.kernel.scope import tenant_transaction
+from foundation.keyring import keys
 from governance import lifecycle, opening
-from governance.models import HeaderRevision, LineageEdge, MemCube, Space, State, Version
+from governance.models import Admission, HeaderRevision, LineageEdge, MemCube, Retrieval, Space, State, Version
 from governance.opening import Memory, Row, Shown
 from governance.submissions import Submission
 from tenants.policy import Resource, acl_label, may, reachable_spaces
-from tenants.roles import ACTS, CREDENTIAL_ROLES
+from tenants.roles import ACTS, CREDENTIAL_ROLES, POLICY
 
 REVIEWED = frozenset({State.HELD, State.RESTRICTED, State.EXPIRED, State.ARCHIVED, State.MERGED, State.FROZEN})
 """States shown, by id, to those who decide about memories and to nobody else."""
@@ -71,7 +72,7 @@ def reach_cube(principal: Principal, cube: MemCube | None, act: Act) -> MemCube:
         raise Erased
     if cube.state == State.WITHDRAWN and act != Act.MEMORY_ROLLBACK:
         raise Withdrawn
-    if cube.state in REVIEWED and not _decides(principal, cube):
+    if (cube.state in REVIEWED or is_expired(cube)) and not _decides(principal, cube):
         raise NotFound
     return cube
 
@@ -92,11 +93,11 @@ def memories(
     with tenant_transaction(snapshot=True):
         ids = _page(principal, space_id, state, moment, after, limit)
         places = at_moment(ids, moment) if moment else dict.fromkeys(ids)
-        found = opening.rows(places)
-        admissions = opening.admissions_of(found.values())
-        listed = [[str(row.cube.id), row.version.number] for row in found.values()]
+        found = opening.rows([(each, places[each]) for each in ids if each in places])
+        admissions = opening.admissions_of(found)
+        listed = [[str(row.cube.id), row.version.number] for row in found]
         event = record(principal, Act.MEMORY_LIST, detail={"returned": listed})
-    return opening.show([found[each] for each in ids if each in found], admissions, receipt(event))
+    return opening.show(found, admissions, receipt(event))
 
 
 def at_moment(ids: Iterable[UUID], moment: Moment) -> dict[UUID, int]:
@@ -116,8 +117,8 @@ def versions(principal: Principal, *, memory_id: UUID) -> list[tuple[Memory, dat
     """Every version that was ever served, oldest first, with when it was superseded and its state."""
     with tenant_transaction(snapshot=True):
         current = _reach_row(principal, memory_id, PRESENT)
-        served = _served_from(memory_id)
-        found = [opening.rows({memory_id: number})[memory_id] for number in served]
+        served = served_from(memory_id)
+        found = opening.rows([(memory_id, number) for number in served])
         record(principal, Act.MEMORY_READ, target=Target("memory", memory_id, current.version.number))
     ends = [*list(served.values())[1:], None]
     opened = opening.unseal(found)
@@ -128,9 +129,9 @@ def version(principal: Principal, *, memory_id: UUID, number: int) -> Shown:
     """One version that was served; raises `NotFound` for any other number."""
     with tenant_transaction(snapshot=True):
         _reach_row(principal, memory_id, PRESENT)
-        if number not in _served_from(memory_id):
+        if number not in served_from(memory_id):
             raise NotFound
-        row = opening.rows({memory_id: number})[memory_id]
+        row = opening.rows([(memory_id, number)])[0]
         admissions = opening.admissions_of([row])
         event = record(principal, Act.MEMORY_READ, target=Target("memory", memory_id, number))
     return _only(opening.show([row], admissions, receipt(event)))
@@ -145,7 +146,7 @@ def lineage(
         record(principal, Act.MEMORY_READ, target=Target("memory", memory_id, row.version.number))
         edges = _walk(memory_id, direction, depth)
         ends = {place[0] for edge in edges for place in edge}
-        seen = {cube.id for cube in MemCube.objects.filter(id__in=ends) if _readable(principal, cube)}
+        seen = {cube.id for cube in MemCube.objects.filter(id__in=ends) if may_read(principal, cube)}
     kept = sorted(edge for edge in edges if edge[0][0] in seen and edge[1][0] in seen)
     return {(memory_id, row.version.number), *(place for edge in kept for place in edge)}, kept
 
@@ -157,7 +158,7 @@ def check_parents(principal: Principal, submissions: Sequence[Submission]) -> di
     with tenant_transaction():
         cubes = {cube.id: cube for cube in MemCube.objects.filter(id__in={cube_id for cube_id, _ in named})}
         numbers = set(Version.objects.filter(memcube_id__in=cubes).values_list("memcube_id", "number"))
-    good = {place for place in named if place in numbers and _readable(principal, cubes[place[0]])}
+    good = {place for place in named if place in numbers and may_read(principal, cubes[place[0]])}
     problems = ((part, _parent_problem(part, good)) for part in submissions)
     return {id(part): problem for part, problem in problems if problem}
 
@@ -187,10 +188,10 @@ def _only(found: list[Shown]) -> Shown:
 def _reach_row(principal: Principal, memory_id: UUID, moment: Moment) -> Row:
     cube = reach_cube(principal, MemCube.objects.filter(id=memory_id).first(), Act.MEMORY_READ)
     places = at_moment([memory_id], moment) if moment else {cube.id: cube.version}
-    row = opening.rows(places).get(memory_id)
-    if row is None:
+    found = opening.rows(places.items())
+    if not found:
         raise NotFound
-    return row
+    return found[0]
 
 
 def _page(
@@ -210,7 +211,7 @@ def _page(
 
 def readable(principal: Principal) -> Any:
     """The records whose space and labels let the principal read them, frozen ones left out (a query)."""
-    query = MemCube.objects.filter(frozen=False)
+    query = MemCube.objects.filter(frozen=False).exclude(expires_at__lte=now())
     reach = reachable_spaces(principal)
     if reach is not None:
         query = query.filter(space_id__in=reach)
@@ -218,7 +219,12 @@ def readable(principal: Principal) -> Any:
     return query if mine is None else query.filter(Q(labels__contains=[mine]) | ~Q(labels__overlap=ACL_LABELS))
 
 
-def _readable(principal: Principal, cube: MemCube) -> bool:
+def is_expired(cube: MemCube) -> bool:
+    """Whether its time has run out; the retirement that follows may still be on its way."""
+    return cube.expires_at is not None and cube.expires_at <= now()
+
+
+def may_read(principal: Principal, cube: MemCube) -> bool:
     try:
         reach_cube(principal, cube, Act.MEMORY_READ)
     except Problem:
@@ -230,7 +236,7 @@ def _decides(principal: Principal, cube: MemCube) -> bool:
     return cube.owner_id == principal.id or principal.role in ACTS[Act.DECISION_REVIEW]
 
 
-def _served_from(memory_id: UUID) -> dict[int, datetime]:
+def served_from(memory_id: UUID) -> dict[int, datetime]:
     """The version numbers that were ever served, in order, with since when."""
     served: dict[int, datetime] = {}
     for revision in HeaderRevision.objects.filter(memcube_id=memory_id, state__in=lifecycle.SERVED).order_by("rev"):
@@ -274,3 +280,50 @@ def _walk(memory_id: UUID, direction: str, depth: int) -> set[tuple[tuple[UUID, 
             if not frontier:
                 break
     return edges
+
+
+def diff(principal: Principal, *, memory_id: UUID, numbers: Sequence[int]) -> list[dict[str, Any]]:
+    """What differs between two served versions: `{path, from, to}`, by JSON path."""
+    with tenant_transaction(snapshot=True):
+        _reach_row(principal, memory_id, PRESENT)
+        if not set(numbers) <= served_from(memory_id).keys():
+            raise NotFound
+        found = opening.rows([(memory_id, number) for number in numbers])
+        record(principal, Act.MEMORY_READ, target=Target("memory", memory_id, numbers[1]), policy=POLICY)
+    old, new = (_flat(each) for each in opening.unseal(found))
+    paths = sorted(path for path in old.keys() | new.keys() if old.get(path) != new.get(path))
+    return [{"path": path, "from": old.get(path), "to": new.get(path)} for path in paths]
+
+
+def _flat(opened: Memory) -> dict[str, Any]:
+    payload, row = opened.payload, opened.version
+    flat: dict[str, Any] = {"/content": payload.content}
+    flat |= {f"/metadata/{name}": value for name, value in payload.metadata.items()}
+    flat |= {f"/episode/{name}": value for name, value in (payload.episode or {}).items()}
+    return flat | {"/valid_from": rfc3339(row.valid_from), "/valid_to": rfc3339(row.valid_to)}
+
+
+def retrieval(principal: Principal, *, retrieval_id: UUID) -> tuple[Retrieval, bool]:
+    """One search's receipt, and whether the asker may know how many hits were withheld (auditors only)."""
+    may(principal, Act.RETRIEVAL_READ)
+    with tenant_transaction():
+        row = Retrieval.objects.filter(id=retrieval_id).first()
+        if row is None:
+            raise NotFound
+        record(principal, Act.RETRIEVAL_READ, target=Target("retrieval", retrieval_id), policy=POLICY)
+    return row, principal.role == Role.AUDITOR
+
+
+def reviews(principal: Principal, rows: Sequence[Admission]) -> list[tuple[Admission, dict[str, Any]]]:
+    """Admissions with their decision records opened, in order, outside the transaction they were read in."""
+    secrets = keys.open_many([row.version_id for row in rows])
+    opened = [(row, secrets[row.version_id]) for row in rows if row.version_id in secrets]
+    return [(row, opening.decision_of(row, secret)) for row, secret in opened]
+
+
+def admissions(principal: Principal, *, state: str | None) -> Any:
+    """The admissions within reach (a query, inside a transaction)."""
+    may(principal, "review.read")
+    reach = reachable_spaces(principal)
+    found = Admission.objects.all() if reach is None else Admission.objects.filter(space_id__in=reach)
+    return found if state is None else found.filter(state=state)

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+from foundation.search.index import searched_text
 from governance.models import Kind
 from governance.sealed import Parent, Provenance
 
@@ -50,7 +51,12 @@ class Submission:
         )
 
     def searchable(self) -> str:
-        """The text that is embedded and indexed: date and speaker stand in the field (they lift recall)."""
-        day = self.valid_from.strftime("[%d %B %Y] ") if self.valid_from else ""
-        speaker = f"{self.provenance.speaker}: " if self.provenance.speaker else ""
-        return "\n".join([day + speaker + self.content, *filter(None, (self.episode or {}).values())])
+        return searchable(self.content, self.provenance, self.episode, self.valid_from)
+
+
+def searchable(
+    content: str, provenance: Provenance, episode: dict[str, str] | None, valid_from: datetime | None
+) -> str:
+    """The text that is embedded and indexed: date and speaker stand in the field, an episode's parts below it."""
+    first = searched_text(content, speaker=provenance.speaker, at=valid_from)
+    return "\n".join([first, *(text for text in (episode or {}).values() if text)])

@@ -19,6 +19,8 @@ from foundation.kernel.problems import Problem, Rejected
 from foundation.kernel.scope import tenant_transaction
 from foundation.keyring import keys
 from foundation.keyring.sealing import seal
+from foundation.rest import idempotency
+from foundation.search.embedders import embedder
 from governance import lifecycle
 from governance.judging import Judged, judge_many
 from governance.models import (
@@ -33,11 +35,13 @@ from governance.models import (
 )
 from governance.opening import Memory, Shown, verdict_place
 from governance.sealed import Payload, lookup, seal_version
-from governance.selectors import check_parents, reach_space
+from governance.selectors import check_parents, inherited_subjects, reach_space
 from governance.services.name_subjects import check_subjects, name_subjects
 from governance.submissions import Submission
 from guard.types import Decision
-from tenants.services.quotas import count
+from tenants.models import Resource
+from tenants.roles import POLICY
+from tenants.services.count_usage import count
 
 
 @dataclass(slots=True)
@@ -65,29 +69,41 @@ def admit(principal: Principal, *, submission: Submission) -> Shown:
 
 def admit_many(principal: Principal, *, submissions: Sequence[Submission]) -> list[Shown | Problem]:
     """Admit many, in order; one submission's refusal stands in its place and leaves the others alone."""
-    outcomes: dict[int, Shown | Problem] = {}
+    drafts: dict[int, _Draft | Problem] = {}
     groups: dict[UUID, list[int]] = defaultdict(list)
     for number, submission in enumerate(submissions):
         groups[submission.space_id].append(number)
     for space_id, numbers in groups.items():
-        try:
-            made = _admit_to(principal, space_id, [submissions[number] for number in numbers])
-        except Problem as problem:
-            made = [problem] * len(numbers)
-        outcomes.update(zip(numbers, made, strict=True))
-    return [outcomes[number] for number in range(len(submissions))]
+        made = _drafts(principal, space_id, [submissions[number] for number in numbers])
+        drafts.update(zip(numbers, made, strict=True))
+    return _write(principal, [drafts[number] for number in range(len(submissions))])
 
 
-def _admit_to(principal: Principal, space_id: UUID, submissions: Sequence[Submission]) -> list[Shown | Problem]:
-    space = reach_space(principal, space_id, Act.MEMORY_ADMIT)
-    refused = check_parents(principal, submissions)
-    allowed = [part for part in submissions if id(part) not in refused]
-    ids = name_subjects({name for part in allowed for name in part.subjects})
-    subjects = [tuple(sorted({ids[name] for name in part.subjects})) for part in allowed]
-    judged = judge_many(principal, space=space, submissions=allowed, subject_ids=subjects)
-    drafts = [each if isinstance(each, Problem) else _draft(principal, each) for each in judged]
-    written = iter(_write(principal, drafts))
-    return [refused[id(part)] if id(part) in refused else next(written) for part in submissions]
+def _drafts(principal: Principal, space_id: UUID, parts: Sequence[Submission]) -> list[_Draft | Problem]:
+    try:
+        space = reach_space(principal, space_id, Act.MEMORY_ADMIT)
+    except Problem as problem:
+        return [problem] * len(parts)
+    refused = check_parents(principal, parts)
+    allowed = [part for part in parts if id(part) not in refused]
+    subjects = _subjects(allowed)
+    judged = iter(judge_many(principal, space=space, submissions=allowed, subject_ids=subjects))
+    outcomes = (refused[id(part)] if id(part) in refused else next(judged) for part in parts)
+    return [each if isinstance(each, Problem) else _draft(principal, each) for each in outcomes]
+
+
+def _subjects(parts: Sequence[Submission]) -> list[tuple[UUID, ...]]:
+    """Each submission's subjects: those it names and those of everything it is derived from."""
+    named = name_subjects({name for part in parts for name in part.subjects})
+    inherited = inherited_subjects(parts)
+    return [
+        tuple(
+            sorted(
+                {named[name] for name in part.subjects} | {s for parent, _ in part.parents for s in inherited[parent]}
+            )
+        )
+        for part in parts
+    ]
 
 
 def _draft(principal: Principal, judged: Judged) -> _Draft:
@@ -129,6 +145,7 @@ def draft_version(
         actor_key=provenance.actor and lookup("actor", provenance.actor),
         session_key=provenance.session and lookup("session", provenance.session),
         position=provenance.position,
+        generation=embedder().name,
     )
 
 
@@ -181,10 +198,24 @@ def _write(principal: Principal, drafts: Sequence[_Draft | Problem]) -> list[Sho
     return [_outcome(draft, events, refusals) for draft in drafts]
 
 
+def _complete(drafts: Sequence[_Draft | Problem]) -> None:
+    """Mark the request's idempotency key done: one memory, or a batch item by item."""
+    statuses = [_status(draft) for draft in drafts]
+    ids = [draft.cube.id if isinstance(draft, _Draft) else uuid7() for draft in drafts]
+    if len(drafts) > 1 or statuses[0] < 300:
+        idempotency.complete(ids, 207 if len(drafts) > 1 else statuses[0], statuses=statuses)
+
+
+def _status(draft: _Draft | Problem) -> int:
+    if isinstance(draft, Problem):
+        return draft.status
+    return {Decision.REJECT: 422, Decision.HOLD: 202, Decision.ADMIT: 201}[draft.judged.verdict.decision]
+
+
 def _insert(principal: Principal, kept: Sequence[_Draft]) -> dict[UUID, Any]:
     if not kept:
         return {}
-    count(principal, "memories", len(kept))
+    count(principal, Resource.MEMORIES, len(kept))
     births = [lifecycle.begin(draft.cube, act=_act(draft), principal=principal) for draft in kept]
     MemCube.objects.bulk_create(draft.cube for draft in kept)
     HeaderRevision.objects.bulk_create(revision for revision, _ in births)
@@ -194,7 +225,14 @@ def _insert(principal: Principal, kept: Sequence[_Draft]) -> dict[UUID, Any]:
     for draft in kept:
         link_parents(draft.version, draft.judged.submission)
         enqueue("search.index", {"id": str(draft.cube.id)})
+        owe_retirement(draft.cube)
     return {draft.cube.id: _record(principal, draft, change) for draft, (_, change) in zip(kept, births, strict=True)}
+
+
+def owe_retirement(cube: MemCube) -> None:
+    """When its time runs out the record is destroyed."""
+    if cube.expires_at is not None:
+        enqueue("memory.retire", {"ids": [str(cube.id)]}, due=cube.expires_at, queue="forget")
 
 
 def link_subjects(cubes: Sequence[MemCube]) -> None:
@@ -219,7 +257,7 @@ def _record(principal: Principal, draft: _Draft, change: Change) -> Any:
         principal,
         _act(draft),
         target=Target("memory", draft.cube.id, 1),
-        policy=draft.judged.verdict.policy,
+        policy=POLICY,
         detail={"space": str(draft.cube.space_id), "admission": str(draft.admission.id), **_codes(draft.judged)},
         changes=[change],
     )
@@ -231,7 +269,7 @@ def _refuse(principal: Principal, draft: _Draft) -> Any:
         Act.MEMORY_REJECT,
         target=Target("admission", draft.admission.id, None),
         outcome="rejected",
-        policy=draft.judged.verdict.policy,
+        policy=POLICY,
         detail={"space": str(draft.cube.space_id), **_codes(draft.judged)},
     )
 

@@ -8,8 +8,10 @@ from foundation.kernel.clock import now
 from foundation.kernel.principal import Principal
 from foundation.kernel.problems import AlreadyDecided, NotFound, PlanExpired
 from foundation.kernel.scope import tenant_transaction
+from foundation.rest import idempotency
 from governance.models import ErasureRequest
 from tenants.policy import Resource, may
+from tenants.roles import POLICY
 
 S = ErasureRequest.State
 
@@ -23,7 +25,8 @@ def approve_erasure(principal: Principal, *, request_id: UUID) -> ErasureRequest
         request.approved_by = [*request.approved_by, principal.id]
         request.state = S.APPROVED
         request.save(force_update=True)
-        record(principal, Act.ERASURE_APPROVE, target=Target("erasure", request.id, None))
+        record(principal, Act.ERASURE_APPROVE, target=Target("erasure", request.id, None), policy=POLICY)
+        idempotency.complete(request.id, 200)
     return request
 
 

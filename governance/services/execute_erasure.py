@@ -8,11 +8,13 @@ from foundation.kernel.outbox import enqueue
 from foundation.kernel.principal import Principal
 from foundation.kernel.problems import FieldError, ManifestChanged, Validation
 from foundation.kernel.scope import tenant_transaction
+from foundation.rest import idempotency
 from governance.cascade import cascade
 from governance.models import ErasureRequest, Operation
 from governance.services.approve_erasure import lock_plan
 from governance.services.plan_erasure import selection_of
 from tenants.policy import may
+from tenants.roles import POLICY
 
 S = ErasureRequest.State
 
@@ -31,7 +33,8 @@ def execute_erasure(principal: Principal, *, request_id: UUID, expected_manifest
         operation.save(force_insert=True)
         request.state = S.RUNNING
         request.save(force_update=True)
-        record(principal, Act.ERASURE_EXECUTE, target=Target("erasure", request.id, None))
+        record(principal, Act.ERASURE_EXECUTE, target=Target("erasure", request.id, None), policy=POLICY)
+        idempotency.complete(operation.id, 202)
         enqueue("erasure.run", {"request": str(request.id), "operation": str(operation.id)}, queue="forget")
     return operation
 

@@ -14,10 +14,12 @@ from foundation.kernel.principal import Principal
 from foundation.kernel.problems import FieldError, Validation
 from foundation.kernel.scope import tenant_transaction
 from foundation.keyring import keys
+from foundation.rest import idempotency
 from governance.models import LegalHold, MemCube, Space, State, SubjectLink
 from governance.sealed import seal_text
 from governance.services.name_subjects import name_subjects
 from tenants.policy import may
+from tenants.roles import POLICY
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +60,8 @@ def place_hold(
         _check(hold)
         hold.save(force_insert=True)
         detail = {"subject": subject_id and str(subject_id), "space": space_id and str(space_id), "basis": basis}
-        event = record(principal, Act.HOLD_PLACE, target=Target("hold", hold.id, 1), detail=detail)
+        event = record(principal, Act.HOLD_PLACE, target=Target("hold", hold.id, 1), policy=POLICY, detail=detail)
+        idempotency.complete(hold.id, 201)
         records = covered(hold)
     return Held(hold, name, records, receipt(event))
 

@@ -17,11 +17,13 @@ from foundation.kernel.principal import Principal
 from foundation.kernel.problems import NotFound
 from foundation.kernel.scope import tenant_transaction
 from foundation.keyring import keys
+from foundation.rest import idempotency
 from governance.cascade import Cascade, Selection, cascade
 from governance.models import ErasureItem, ErasureRequest, Space
 from governance.sealed import lookup, seal_text
 from governance.services.name_subjects import find_subjects
 from tenants.policy import may
+from tenants.roles import POLICY
 
 DUE_WITHIN = timedelta(days=30)  # GDPR article 12(3): one month
 PLAN_LIFE = timedelta(hours=24)
@@ -62,7 +64,10 @@ def plan_erasure(
             return PlannedErasure(request, planned, None, None)
         _save(request, planned)
         detail = {"counts": planned.counts, "basis": basis}
-        event = record(principal, Act.ERASURE_REQUEST, target=Target("erasure", request.id, None), detail=detail)
+        event = record(
+            principal, Act.ERASURE_REQUEST, target=Target("erasure", request.id, None), policy=POLICY, detail=detail
+        )
+        idempotency.complete(request.id, 201)
     return PlannedErasure(request, planned, secret, receipt(event))
 
 

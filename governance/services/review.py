@@ -13,11 +13,13 @@ from foundation.kernel.principal import Principal
 from foundation.kernel.problems import AlreadyDecided, NotFound, Unavailable
 from foundation.kernel.scope import tenant_transaction
 from foundation.keyring import keys
+from foundation.rest import idempotency
 from governance import lifecycle
 from governance.models import Admission, MemCube, State
 from governance.opening import decision_of
 from governance.sealed import seal_text
 from tenants.policy import Resource, may
+from tenants.roles import POLICY
 
 UNCLEARED = "pii-"
 """Reasons that begin so say that personal data was not cleared: such a memory is never served as it is."""
@@ -59,7 +61,10 @@ def _decide(principal: Principal, admission_id: UUID, reason: str, state: Admiss
             else _drop(principal, cube, admission)
         )
         target = Target("memory", admission.memcube_id, admission.version)
-        event = record(principal, Act.DECISION_REVIEW, target=target, outcome=state.value, changes=changes)
+        event = record(
+            principal, Act.DECISION_REVIEW, target=target, outcome=state.value, policy=POLICY, changes=changes
+        )
+        idempotency.complete(admission.id, 200)
     return Review(admission, receipt(event))
 
 

@@ -26,6 +26,7 @@ from governance.services.admit import (
     draft_admission,
     draft_version,
     link_parents,
+    owe_retirement,
     seal_draft,
 )
 from governance.submissions import Submission
@@ -91,8 +92,8 @@ def _current(principal: Principal, memory_id: UUID, revision: Revision) -> Memor
     with tenant_transaction(snapshot=True):
         cube = reach_cube(principal, MemCube.objects.filter(id=memory_id).first(), Act.MEMORY_REVISE)
         require_match(revision.if_match, etag(cube.version, cube.rev))
-        row = opening.rows({memory_id: None})[memory_id]
-    return opening.unseal([row])[0]
+        found = opening.rows([(memory_id, None)])
+    return opening.unseal(found)[0]
 
 
 def _revised(current: Memory, revision: Revision) -> Submission:
@@ -124,6 +125,7 @@ def _relabel(principal: Principal, current: Memory, revision: Revision) -> Shown
     with tenant_transaction():
         cube = _locked(principal, current.cube.id, revision)
         change = lifecycle.change(cube, act=Act.MEMORY_RELABEL, principal=principal, **_header_changes(revision, now()))
+        owe_retirement(cube)
         event = record(principal, Act.MEMORY_RELABEL, target=Target("memory", cube.id, cube.version), changes=[change])
         enqueue("search.index", {"id": str(cube.id)})
         admission = Admission.objects.get(version_id=current.version.id)

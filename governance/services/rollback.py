@@ -14,6 +14,7 @@ from foundation.kernel.principal import Principal
 from foundation.kernel.problems import FieldError, NotFound, Validation
 from foundation.kernel.scope import tenant_transaction
 from foundation.keyring import keys
+from foundation.rest import idempotency
 from foundation.rest.etags import etag, require_match
 from governance import lifecycle, opening
 from governance.models import Admission, HeaderRevision, LineageEdge, MemCube, State, Version
@@ -43,7 +44,7 @@ def _target(principal: Principal, memory_id: UUID, if_match: str, to_version: in
         ).exists()
         if not served:
             raise Validation(errors=[FieldError("/to_version", "unknown", "That version was never served.")])
-        return opening.rows({memory_id: to_version})[memory_id]
+        return opening.rows([(memory_id, to_version)])[0]
 
 
 def _shard_of(cube: MemCube) -> UUID:
@@ -83,7 +84,7 @@ def _copy(principal: Principal, of: Version, number: int) -> Version:
     )
 
 
-def _write(principal: Principal, target: Row, fresh: Version, payload: Payload, etag: tuple[int, int]) -> Shown:
+def _write(principal: Principal, target: Row, fresh: Version, payload: Payload, if_match: str) -> Shown:
     with tenant_transaction():
         cube = lifecycle.lock(target.cube.id)
         if cube is None:
@@ -115,4 +116,5 @@ def _write(principal: Principal, target: Row, fresh: Version, payload: Payload, 
             changes=[change],
         )
         enqueue("search.index", {"id": str(cube.id)})
+        idempotency.complete(cube.id, 200)
     return Shown(Memory(cube, fresh, target.parents, payload), admission, decision_of(admission, b""), receipt(event))

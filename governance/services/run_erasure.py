@@ -33,6 +33,7 @@ def run_erasure(request_id: UUID, operation_id: UUID | None) -> ErasureRequest:
     doomed = _sort(request)
     _progress(operation_id, "freeze")
     forgetting.freeze(doomed)
+    _note_keys(request, doomed)
     _to_ledger(request, doomed)
     _progress(operation_id, "destroy")
     destruction = _destroy(request, doomed)
@@ -70,9 +71,19 @@ def _wake_later(request: ErasureRequest, waiting: list[UUID]) -> None:
         enqueue("erasure.run", {"request": str(request.id), "operation": None}, due=deadline, queue="forget")
 
 
+def _note_keys(request: ErasureRequest, doomed: list[UUID]) -> None:
+    """Write down which keys die, before the rows that name them do: a run after a crash still gives the evidence."""
+    with tenant_transaction():
+        for cube_id, key_ids in forgetting.keys_of(doomed).items():
+            if key_ids:
+                ErasureItem.objects.filter(request_id=request.id, memcube_id=cube_id).update(key_ids=key_ids)
+
+
 def _destroy(request: ErasureRequest, doomed: list[UUID]) -> keys.Destruction:
-    more = [request.subject_id] if request.subject_id else []
-    destruction = forgetting.shred(doomed, more_keys=more)
+    with tenant_transaction():
+        items = ErasureItem.objects.filter(request_id=request.id)
+        key_ids = [key for item in items if item.memcube_id in doomed for key in item.key_ids]
+    destruction = forgetting.shred(doomed, [*key_ids, *([request.subject_id] if request.subject_id else [])])
     with tenant_transaction():
         if request.subject_id:
             unnamed = {"lookup": os.urandom(32), "sealed_name": None, "erased_at": now()}
@@ -136,21 +147,3 @@ def resume_after_release() -> None:
     """After a hold's release: what waited for it goes on (inside a transaction)."""
     for request in ErasureRequest.objects.filter(state=ErasureRequest.State.PARTIAL):
         enqueue("erasure.run", {"request": str(request.id), "operation": None}, queue="forget")
-
-
-def retire(ids: list[UUID]) -> None:
-    """Destroy records whose time has come: withdrawn ones after their grace, expired ones, rejected candidates."""
-    with tenant_transaction():
-        cubes = list(MemCube.objects.filter(id__in=ids).exclude(state=State.FORGOTTEN))
-        held = holds_on(cubes)
-        over = [cube.id for cube in cubes if cube.id not in held and _is_over(cube)]
-    forgetting.freeze(over)
-    if over:
-        forgetting.shred(over)
-
-
-def _is_over(cube: MemCube) -> bool:
-    if cube.frozen:
-        return True
-    withdrawn = cube.state == State.WITHDRAWN and cube.erase_at is not None and cube.erase_at <= now()
-    return withdrawn or (cube.expires_at is not None and cube.expires_at <= now())

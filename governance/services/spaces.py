@@ -12,13 +12,18 @@ from foundation.kernel.clock import now
 from foundation.kernel.principal import Principal
 from foundation.kernel.problems import Conflict, FieldError, Validation
 from foundation.kernel.scope import savepoint, tenant_transaction
+from foundation.rest import idempotency
 from foundation.rest.etags import etag, require_match
 from governance.models import MemCube, Space, State
 from governance.selectors import reach_space
 from guard.selectors import pii_policy
+from tenants.models import Resource
 from tenants.policy import may
+from tenants.roles import POLICY
+from tenants.services.count_usage import count
 
 DEFAULT_GRACE = timedelta(hours=24)
+LONGEST_GRACE = timedelta(days=3650)
 
 
 def create_space(
@@ -34,8 +39,10 @@ def create_space(
     _check_policies(pii_policy_id, retention_policy_id)
     space = Space(name=name, pii_policy_id=pii_policy_id, delete_grace=delete_grace)
     with tenant_transaction():
+        count(principal, Resource.SPACES)
         _save(space, force_insert=True)
-        record(principal, Act.SPACE_CREATE, target=Target("space", space.id, space.version))
+        record(principal, Act.SPACE_CREATE, target=Target("space", space.id, space.version), policy=POLICY)
+        idempotency.complete(space.id, 201)
     return space
 
 

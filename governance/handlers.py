@@ -1,0 +1,39 @@
+"""What governance owes after a change: run by `memwrit tick`, in the tenant's scope, and safe to repeat."""
+
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+from foundation.kernel.outbox import handles
+
+Refs = Sequence[dict[str, Any]]
+
+
+@handles("search.index")
+def index(refs: Refs) -> None:
+    from governance.indexing import reindex
+
+    reindex(sorted({UUID(ref["id"]) for ref in refs}))
+
+
+@handles("memory.retire")
+def retire(refs: Refs) -> None:
+    from governance.services.retire import retire as run
+
+    run(sorted({UUID(cube_id) for ref in refs for cube_id in ref["ids"]}))
+
+
+@handles("memory.drop_version")
+def drop_version(refs: Refs) -> None:
+    from governance.forgetting import drop_versions
+
+    drop_versions([UUID(ref["version"]) for ref in refs])
+
+
+@handles("erasure.run")
+def erase(refs: Refs) -> None:
+    from governance.services.run_erasure import run_erasure
+
+    for ref in refs:
+        operation = ref["operation"]
+        run_erasure(UUID(ref["request"]), UUID(operation) if operation else None)

@@ -1,0 +1,28 @@
+"""Destroy records whose time has come: withdrawn ones after their grace, expired ones, rejected candidates."""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from foundation.kernel.clock import now
+from foundation.kernel.scope import tenant_transaction
+from governance import forgetting
+from governance.holds import holds_on
+from governance.models import MemCube, State
+from governance.selectors import is_expired
+
+
+def retire(ids: Sequence[UUID]) -> None:
+    """Destroy those of the records that are over and under no hold; the others stay. Needs the eraser's credentials."""
+    with tenant_transaction():
+        cubes = list(MemCube.objects.filter(id__in=list(ids)).exclude(state=State.FORGOTTEN))
+        held = holds_on(cubes)
+        over = [cube.id for cube in cubes if cube.id not in held and _is_over(cube)]
+        key_ids = [key for found in forgetting.keys_of(over).values() for key in found]
+    forgetting.freeze(over)
+    if over:
+        forgetting.shred(over, key_ids)
+
+
+def _is_over(cube: MemCube) -> bool:
+    grace_over = cube.state == State.WITHDRAWN and cube.erase_at is not None and cube.erase_at <= now()
+    return cube.frozen or grace_over or is_expired(cube)
