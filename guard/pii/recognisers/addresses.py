@@ -21,7 +21,7 @@ _COMPOUND = (
     r"stien|katu|tie|kuja|polku|straat|laan|plein|gracht|kade|dreef|utca|kapu|dwars|götu|stígur|braut|vegur)"
 )
 _UNIT = (
-    r"(?:apt|apartment|suite|ste|unit|flat|room|rm|floor|fl|building|bldg|lot|dept|#)\.?\s?#?[A-Za-z]?\d{1,5}[A-Za-z]?"
+    r"(?:apt|apartment|suite|ste|unit|flat|room|rm|floor|fl|building|bldg|lot|dept)\.?\s?#?[A-Za-z]?\d{1,5}[A-Za-z]?"
 )
 _UK_POSTCODE = r"(?<!\w)[A-Z]{1,2}\d[A-Z\d]? ?\d[A-Z]{2}(?!\w)"
 
@@ -32,6 +32,7 @@ def addresses() -> Patterned:
     )
     lower = rf"(?i)(?<![\w.]){_NUMBER}\s(?:[^\W\d_][\w'’.\-]{{1,30}}\s){{1,3}}(?:street|st|avenue|ave|road|rd|boulevard|blvd|drive|lane)(?!\w)\.?"
     leading = rf"(?<!\w)(?i:{_LEADING})\s(?:(?:de|del|della|di|la|le|les|du|des|do|da|dos|los|las|van|der|den|het|of|d'|l')\s?){{0,3}}(?:{_CAP}\s?){{1,4}},?\s?(?:n[°º.]?\s?)?(?:{_NUMBER})?"
+    corner = rf"(?i:(?:the\s)?(?:corner|intersection|junction) of)(?:\s(?:{_CAP}|{_NUMBER}|(?:and|&|de|del|du|la))){{2,10}}"
     return Patterned(
         "addresses",
         (
@@ -52,11 +53,12 @@ def addresses() -> Patterned:
                 ),
                 SURE,
             ),
-            Pattern(_A, re.compile(r"(?<!\w)(?:APO|FPO|DPO)\s(?:AA|AE|AP)\s\d{5}(?:-\d{4})?(?!\d)"), SURE),
+            Pattern(_A, re.compile(r"(?i)(?<!\w)(?:APO|FPO|DPO)\s(?:AA|AE|AP)\s\d{5}(?:-\d{4})?(?!\d)"), SURE),
             Pattern(
-                _A, re.compile(r"(?<!\w)US(?:NS|CGC|S)\s" + _CAP + r"(?:\s" + _CAP + r")?,?\s{1,2}(?=[AF]PO)"), LIKELY
+                _A, re.compile(r"(?i)(?<!\w)US(?:NS|CGC|S|NV)\s[^\W\d_][\w'’.\-]{0,30}(?:\s[^\W\d_][\w'’.\-]{0,30})?,?\s{1,2}(?=[AFD]PO\s)"), LIKELY
             ),
             Pattern(_A, re.compile(rf"(?i)(?<!\w){_UNIT}(?!\w)"), SUSPECTED),
+            Pattern(_A, re.compile(corner), LIKELY),
             Pattern(_A, re.compile(_UK_POSTCODE), LIKELY),
             Pattern(_A, re.compile(r"(?<![\w.])[A-Z]{2}\s\d{5}(?:-\d{4})?(?![\w-])"), LIKELY),
             Pattern(

@@ -20,7 +20,8 @@ _PHONE_WORDS = words(
     "portable", "numéro", "cellulare", "mobiel", "telefoon", "anrufen", "nummer", "llamar", "appeler",
 )  # fmt: skip
 _CANDIDATE = re.compile(
-    r"(?<![\w.,/$€£#-])(?:\+|00 ?)?\(?\d(?:[ \u00a0\u2009().\-/\u2010-\u2013]{0,3}\d){6,16}(?![\w]|[.,/:\-]\d)(?:\s?(?:x|ext\.?|extension)\s?\d{1,6})?",
+    r"(?<![\w.,/$€£#-])(?:\+|00 ?)?\(?\d(?:[ \u00a0\u2009().\-/\u2010-\u2013]{0,3}\d){6,16}"
+    r"(?:\s?(?:x|ext\.?|extension)\s?\d{1,6})?(?![\w]|[.,/:\-]\d)",
     re.IGNORECASE,
 )
 # Dates, times, ranges of years, decimals and versions are no phone numbers, in any mode.
@@ -114,7 +115,7 @@ class Phones(EntityRecognizer):  # type: ignore[misc]
 def _phones(text: str) -> Iterator[RecognizerResult]:
     for match in _CANDIDATE.finditer(text):
         digits = sum(sign.isdigit() for sign in match[0])
-        if 7 <= digits <= 17 and not _NOT_A_PHONE.match(match[0].strip("(")):
+        if 7 <= digits <= 23 and not _NOT_A_PHONE.match(match[0].strip("(")):
             yield result(Entity.PHONE, match.start(), match.end(), _phone_score(text, match))
 
 

@@ -15,6 +15,14 @@ from guard.pii.recognisers.patterned import LANGUAGE, LIKELY, result
 _KINDS = {"PERSON": Entity.PERSON, "GPE": Entity.LOCATION, "LOC": Entity.LOCATION, "FAC": Entity.LOCATION}
 
 
+class Artifacts(NlpArtifacts):  # type: ignore[misc]
+    """Presidio's artifacts, with the language of the text."""
+
+    def __init__(self, entities: list[Any], language: str) -> None:
+        super().__init__(entities, [], [], [], None, language)
+        self.language = language
+
+
 class EnglishNames(NlpEngine):  # type: ignore[misc]
     """Presidio's NLP engine, reduced to spaCy's entity recogniser; without a model it finds nothing."""
 
@@ -30,10 +38,10 @@ class EnglishNames(NlpEngine):  # type: ignore[misc]
     def is_loaded(self) -> bool:
         return self._nlp is not None or self._name is None
 
-    def process_text(self, text: str, language: str) -> NlpArtifacts:
+    def process_text(self, text: str, language: str) -> Artifacts:
         """Entities where the text is English (`language`) and a model is there; nothing else."""
         entities = list(self._nlp(text).ents) if self._nlp is not None and language == "en" else []
-        return NlpArtifacts(entities, [], [], [], None, language)
+        return Artifacts(entities, language)
 
     def process_batch(
         self, texts: Iterable[str], language: str, batch_size: int = 1, n_process: int = 1, **_: Any
