@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from foundation.keyring.steps import reached
+from foundation.keyring import steps
 
 LOCK_SECONDS = 5.0
 
@@ -52,7 +52,7 @@ def shred(path: Path) -> None:
         file.write(os.urandom(os.fstat(descriptor).st_size))
         file.flush()
         os.fsync(descriptor)
-    reached("file.overwritten")
+    steps.reached("file.overwritten")
     path.unlink()
     sync_folder(path.parent)
 
@@ -64,16 +64,16 @@ def replace(path: Path, data: bytes) -> None:
     """
     new, old = _leftovers(path)
     write_new(new, data)
-    reached("file.written")
+    steps.reached("file.written")
     if path.exists():
         os.link(path, old)
         sync_folder(path.parent)
-    reached("file.linked")
+    steps.reached("file.linked")
     os.replace(new, path)
     sync_folder(path.parent)
-    reached("file.replaced")
+    steps.reached("file.replaced")
     shred(old)
-    reached("file.shredded")
+    steps.reached("file.shredded")
 
 
 def tidy(path: Path) -> None:

@@ -1,11 +1,14 @@
 """The file KMS: one file of epoch keys per tenant, in a folder outside every database.
 
-Every call reads the file anew (about 50 µs): no epoch key is kept in a process, so one that another process destroyed
-cannot be used again, not even for the length of a cache. See `durable` for how a file is replaced and shredded.
+Every call looks whether the file was replaced (2 µs), so an epoch key that another process destroyed cannot be used
+again, not even for the length of a cache; and what was read is dropped after 20 s, whether or not a call comes. See
+`durable` for how a file is replaced and shredded.
 """
 
 import hashlib
 import json
+import os
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -14,6 +17,7 @@ from uuid import UUID
 
 from foundation.kernel.problems import Integrity
 from foundation.keyring import durable
+from foundation.keyring.cache import ShortLived
 from foundation.keyring.kms import Assurance, EpochGone, EpochUnknown, KmsDown
 from foundation.keyring.sealing import Sealer, new_key
 
@@ -29,6 +33,10 @@ class Shard:
 
 
 Shards = dict[int, Shard]
+Stamp = tuple[int, int, int, int]
+
+# A file replaced twice within the clock's grain could look the same: nothing so young is trusted unread.
+_GRAIN_SECONDS = 0.1
 
 
 class FileKms:
@@ -38,6 +46,7 @@ class FileKms:
 
     def __init__(self, place: str) -> None:
         self._folder = Path(place).absolute()
+        self._read_files: ShortLived[UUID, tuple[Stamp, Shards]] = ShortLived(256)
 
     def create_epoch(self, tenant: UUID, shard: int, epoch: int) -> None:
         with self._changing(tenant) as path:
@@ -74,13 +83,24 @@ class FileKms:
         return [sealer.open(place + c, w) for w, c in zip(wrapped, contexts, strict=True)]
 
     def _sealer(self, tenant: UUID, shard: int, epoch: int) -> Sealer:
-        with self._locked(tenant, shared=True) as path:
-            held = _read(path).get(shard, Shard())
+        held = self._shards(tenant).get(shard, Shard())
         if epoch in held.live:
             return Sealer(held.live[epoch])
         if epoch <= held.issued:
             raise EpochGone
         raise EpochUnknown
+
+    def _shards(self, tenant: UUID) -> Shards:
+        """The tenant's file as it is now; read only if it is not the one read before."""
+        stamp, known = _stamp(self._folder / f"{tenant}.epochs"), self._read_files.get([tenant])
+        if stamp and known and known[tenant][0] == stamp:
+            return known[tenant][1]
+        read_at = self._read_files.clock()
+        with self._locked(tenant, shared=True) as path:
+            stamp, shards = _stamp(path), _read(path)
+        if stamp and stamp[1] / 1e9 < time.time() - _GRAIN_SECONDS:
+            self._read_files.put({tenant: (stamp, shards)}, read_at=read_at)
+        return shards
 
     @contextmanager
     def _changing(self, tenant: UUID) -> Iterator[Path]:
@@ -96,6 +116,15 @@ class FileKms:
                 yield folder / f"{tenant}.epochs"
         except OSError as error:
             raise KmsDown from error
+
+
+def _stamp(path: Path) -> Stamp | None:
+    """What changes when the file is replaced; None without a file."""
+    try:
+        found = os.stat(path)
+    except FileNotFoundError:
+        return None
+    return found.st_ino, found.st_mtime_ns, found.st_ctime_ns, found.st_size
 
 
 def _place(tenant: UUID, shard: int, epoch: int) -> bytes:

@@ -16,7 +16,7 @@ from foundation.kernel.ids import uuid7
 from foundation.kernel.problems import Erased, Unavailable
 from foundation.kernel.scope import current_tenant, in_transaction
 from foundation.keyring import rotation, rows, wrapping
-from foundation.keyring.cache import OpenKeys
+from foundation.keyring.cache import ShortLived
 from foundation.keyring.kms import EpochGone
 from foundation.keyring.models import Purpose
 from foundation.keyring.rotation import Destruction
@@ -36,7 +36,7 @@ __all__ = [
 ]
 
 _ATTEMPTS = 8
-opened = OpenKeys(getattr(settings, "KEYRING_CACHE", 20_000))
+opened: ShortLived[tuple[UUID, UUID], bytes] = ShortLived(getattr(settings, "KEYRING_CACHE", 20_000))
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,10 +77,10 @@ def open_many(ids: Iterable[UUID]) -> dict[UUID, bytes]:
     """
     tenant, read_at = current_tenant(), opened.clock()
     wanted = set(ids)
-    found = opened.get(tenant, wanted)
+    found = {id_: key for (_, id_), key in opened.get((tenant, id_) for id_ in wanted).items()}
     if missing := wanted - found.keys():
         fresh = _unwrap(missing)
-        opened.put(tenant, fresh, read_at=read_at)
+        _hold(fresh, read_at)
         found |= fresh
     return found
 
@@ -111,7 +111,7 @@ def destroy(ids: Collection[UUID]) -> Destruction:
     try:
         return rotation.destroy(ids)
     finally:
-        opened.drop(current_tenant(), ids)
+        opened.drop((current_tenant(), id_) for id_ in ids)
 
 
 def shard_of(anchor: UUID) -> int:
@@ -127,7 +127,7 @@ def _create(new: Sequence[NewKey]) -> dict[UUID, bytes]:
         raise ValueError("two new keys with one id")
     for _ in range(_ATTEMPTS):
         if _stored(new, secrets):
-            opened.put(current_tenant(), secrets, read_at=made_at)
+            _hold(secrets, made_at)
             return secrets
         if rows.keys(secrets):
             raise ValueError("a key with this id exists")
@@ -144,6 +144,11 @@ def _stored(new: Sequence[NewKey], secrets: dict[UUID, bytes], *, confirmed: boo
         wrapping.forget_epochs()
         return False
     return True
+
+
+def _hold(secrets: dict[UUID, bytes], read_at: float) -> None:
+    tenant = current_tenant()
+    opened.put({(tenant, id_): key for id_, key in secrets.items()}, read_at=read_at)
 
 
 def _unwrapped(key: NewKey) -> rows.Row:

@@ -13,7 +13,6 @@ current epoch and wraps no row; and a shard turns only forward, to an epoch whos
 
 import logging
 from collections.abc import Callable, Collection, Iterable
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -21,10 +20,9 @@ from uuid import UUID
 from foundation.kernel.clock import now
 from foundation.kernel.problems import Integrity, Unavailable
 from foundation.kernel.scope import current_tenant, in_transaction
-from foundation.keyring import rows, turning, wrapping
+from foundation.keyring import rows, steps, turning, wrapping
 from foundation.keyring.cache import LIFE
 from foundation.keyring.kms import Assurance, EpochGone, kms
-from foundation.keyring.steps import reached
 
 log = logging.getLogger(__name__)
 
@@ -91,11 +89,11 @@ def rotate(shards: Iterable[int]) -> None:
 def finish(shard: int) -> None:
     """Re-wrap what is left behind, destroy every older epoch, write the evidence. Any number of processes may."""
     epoch = _rewrap(shard)
-    reached("rotation.rewrapped")
+    steps.reached("rotation.rewrapped")
     _destroy_before(shard, epoch)
-    reached("rotation.destroyed")
+    steps.reached("rotation.destroyed")
     turning.close(shard, epoch, survivors=turning.survivors(shard), assurance=kms().assurance)
-    reached("rotation.closed")
+    steps.reached("rotation.closed")
 
 
 def recover(grace: timedelta = GRACE) -> None:
@@ -136,17 +134,17 @@ def _turn(shards: Collection[int], doomed: Collection[UUID]) -> turning.Targets:
     """Intend, create and turn all shards together; begins anew when another rotation overtook this one."""
     for _ in range(_ATTEMPTS):
         targets = turning.intend(shards)
-        reached("rotation.intended")
+        steps.reached("rotation.intended")
         try:
             for shard, epoch in targets.items():
                 kms().create_epoch(current_tenant(), shard, epoch)
-                reached("rotation.created")
+                steps.reached("rotation.created")
             turning.turn(targets, doomed)
         except (turning.Overtaken, EpochGone):
             for shard, epoch in targets.items():
                 _undo(shard, epoch)
         else:
-            reached("rotation.turned")
+            steps.reached("rotation.turned")
             return targets
     raise Unavailable("other rotations are under way", retry_after=1)
 
@@ -157,7 +155,7 @@ def _rewrap(shard: int) -> int:
         epoch, last, moved = turning.current_epoch(shard), None, 0
         while behind := turning.left_behind(shard, epoch, last, BATCH):
             moved, last = moved + _move(behind, epoch), behind[-1].id
-            reached("rotation.batch")
+            steps.reached("rotation.batch")
         if not moved:
             return epoch
     raise Unavailable("other rotations are under way", retry_after=1)
@@ -165,12 +163,15 @@ def _rewrap(shard: int) -> int:
 
 def _move(behind: list[rows.Row], epoch: int) -> int:
     """Re-wrap one batch; how many of its rows another pass must look at."""
-    secrets, gone = _opened(behind)
-    staying = [row for row in behind if row.id in secrets]
-    if staying:
-        # If the shard has turned again and `epoch` is gone, the next pass moves them to the newer one.
-        with suppress(EpochGone):
-            turning.move(staying, wrapping.rewrap(staying, [secrets[row.id] for row in staying], epoch))
+    try:
+        carried, wrapped, gone = wrapping.carry(behind, epoch)
+    except EpochGone:
+        return len(behind)  # the shard has turned again; the next pass moves them to the newer epoch
+    except Integrity:
+        _name_broken(behind)
+        raise
+    if carried:
+        turning.move(carried, epoch, wrapped)
     return len(behind) - len(_dead(gone))
 
 
@@ -183,22 +184,14 @@ def _dead(gone: list[rows.Row]) -> set[rows.Row]:
     return dead
 
 
-def _opened(behind: list[rows.Row]) -> tuple[dict[UUID, bytes], list[rows.Row]]:
-    """Unwrap a batch. A row that does not open stops the rotation: the old epoch key may still open its back-up copy.
-    Destroying that key by its id lets the rotation go on."""
-    try:
-        return wrapping.unwrap(behind)
-    except Integrity:
-        for row in behind:
-            _name_if_broken(row)
-        raise
-
-
-def _name_if_broken(row: rows.Row) -> None:
-    try:
-        wrapping.unwrap([row])
-    except Integrity:
-        log.error("keyring: key %s does not open; its shard's rotation stops until it is restored or destroyed", row.id)
+def _name_broken(behind: list[rows.Row]) -> None:
+    """Log the ids of rows that do not open. They stop the rotation, for the old epoch key may still open their back-up
+    copies; restoring them, or destroying them by id, lets it go on."""
+    for row in behind:
+        try:
+            wrapping.unwrap([row])
+        except Integrity:
+            log.error("keyring: key %s does not open; the rotation of its shard stops", row.id)
 
 
 def _destroy_before(shard: int, epoch: int) -> None:
@@ -206,7 +199,7 @@ def _destroy_before(shard: int, epoch: int) -> None:
     for old in sorted(kms().epochs(tenant, shard)):
         if old < epoch:
             kms().destroy_epoch(tenant, shard, old)
-            reached("rotation.destroying")
+            steps.reached("rotation.destroying")
     if any(old < epoch for old in kms().epochs(tenant, shard)):
         raise Unavailable("the KMS still holds a destroyed epoch")
 
@@ -222,7 +215,7 @@ def _attempt(act: Callable[..., None], *of: int) -> None:
 def _undo(shard: int, epoch: int) -> None:
     """Give up an intent. Its state changes first, so that nobody can turn to an epoch that is being removed."""
     if turning.set_aside(shard, epoch, was=("intended", "undoing"), becomes="undoing"):
-        reached("rotation.undoing")
+        steps.reached("rotation.undoing")
         kms().destroy_epoch(current_tenant(), shard, epoch)
         turning.set_aside(shard, epoch, was=("undoing",), becomes="undone")
 
@@ -235,4 +228,4 @@ def _destruction(wanted: frozenset[UUID], gone: dict[UUID, tuple[int, int]]) -> 
     assurance = min((shard.assurance for shard in shards), default=Assurance.A0)
     ends = [shard.destroyed_at for shard in shards if shard.destroyed_at]
     caches_end_at = max(ends) + LIFE if assurance >= Assurance.A2 else None
-    return Destruction(assurance, shards, frozenset(gone), wanted - gone.keys(), caches_end_at)
+    return Destruction(assurance, shards, frozenset(gone), frozenset(wanted - gone.keys()), caches_end_at)

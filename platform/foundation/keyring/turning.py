@@ -9,6 +9,8 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from psycopg.types.numeric import Int8
+
 from foundation.kernel.clock import now
 from foundation.kernel.ids import uuid7
 from foundation.kernel.scope import current_tenant
@@ -130,20 +132,14 @@ def left_behind(shard: int, epoch: int, after: UUID | None, limit: int) -> list[
         return as_rows(cursor.fetchall())
 
 
-def move(before: Sequence[Row], after: Sequence[Row]) -> None:
-    """Store the new wraps of keys that are still as they were `before`; one that was deleted or moved is left so."""
+def move(carried: Sequence[Row], epoch: int, wrapped: Sequence[bytes]) -> None:
+    """Store new wraps, under `epoch`, of keys that are still as they were; one that was deleted or moved is left so."""
     with statements(ERASER) as cursor:
         cursor.execute(
             "UPDATE keyring_key SET epoch = %s, wrapped = v.wrapped "
-            "FROM unnest(%s::uuid[], %s::bigint[], %b::bytea[]) AS v (id, epoch, wrapped) "
+            "FROM unnest(%b::uuid[], %b::bigint[], %b::bytea[]) AS v (id, epoch, wrapped) "
             "WHERE tenant_id = %s AND keyring_key.id = v.id AND keyring_key.epoch = v.epoch",
-            [
-                after[0].epoch,
-                [row.id for row in before],
-                [row.epoch for row in before],
-                [row.wrapped for row in after],
-                current_tenant(),
-            ],
+            [epoch, [row.id for row in carried], [Int8(row.epoch) for row in carried], wrapped, current_tenant()],
         )
 
 

@@ -27,34 +27,43 @@ def context(row: Row) -> bytes:
 
 def wrap(new: Sequence[Row], secrets: Mapping[UUID, bytes]) -> list[Row]:
     """`new`, with their secrets wrapped under the current epochs of their shards; raises `EpochGone`, `KmsDown`."""
-    current = _current({row.shard for row in new})
-    return [
-        wrapped
-        for shard, group in _by_shard(new).items()
-        for wrapped in rewrap(group, [secrets[row.id] for row in group], current[shard])
-    ]
-
-
-def rewrap(group: Sequence[Row], secrets: Sequence[bytes], epoch: int) -> list[Row]:
-    """The rows of one shard, wrapped under `epoch`."""
-    wrapped = kms().wrap(current_tenant(), group[0].shard, epoch, secrets, [context(row) for row in group])
-    return [replace(row, epoch=epoch, wrapped=w) for row, w in zip(group, wrapped, strict=True)]
+    tenant, current = current_tenant(), _current({row.shard for row in new})
+    ready: list[Row] = []
+    for group in _by_epoch([replace(row, epoch=current[row.shard]) for row in new]):
+        shard, epoch = group[0].shard, group[0].epoch
+        wrapped = kms().wrap(tenant, shard, epoch, [secrets[row.id] for row in group], _contexts(group))
+        ready += [replace(row, wrapped=w) for row, w in zip(group, wrapped, strict=True)]
+    return ready
 
 
 def unwrap(found: Sequence[Row]) -> tuple[dict[UUID, bytes], list[Row]]:
     """The secrets, and those rows whose epoch key is destroyed. Raises `Integrity` for a row that was altered."""
     secrets: dict[UUID, bytes] = {}
     gone: list[Row] = []
-    for (shard, epoch), group in _by_epoch(found).items():
+    for group in _by_epoch(found):
         try:
-            opened = kms().unwrap(
-                current_tenant(), shard, epoch, [row.wrapped for row in group], [context(row) for row in group]
-            )
+            secrets |= zip((row.id for row in group), _unwrapped(group, _contexts(group)), strict=True)
         except EpochGone:
             gone += group
-        else:
-            secrets |= zip((row.id for row in group), opened, strict=True)
     return secrets, gone
+
+
+def carry(behind: Sequence[Row], epoch: int) -> tuple[list[Row], list[bytes], list[Row]]:
+    """Open rows of one shard and wrap them anew under `epoch`: the rows that opened, their new wraps, and the rows
+    whose epoch key is destroyed. Raises `EpochGone` if the key of `epoch` is."""
+    carried: list[Row] = []
+    wrapped: list[bytes] = []
+    gone: list[Row] = []
+    for group in _by_epoch(behind):
+        contexts = _contexts(group)
+        try:
+            secrets = _unwrapped(group, contexts)
+        except EpochGone:
+            gone += group
+            continue
+        wrapped += kms().wrap(current_tenant(), group[0].shard, epoch, secrets, contexts)
+        carried += group
+    return carried, wrapped, gone
 
 
 def forget_epochs() -> None:
@@ -91,15 +100,17 @@ def _established(shard: int) -> int:
     return stored[shard]
 
 
-def _by_shard(found: Sequence[Row]) -> dict[int, list[Row]]:
-    groups: dict[int, list[Row]] = defaultdict(list)
-    for row in found:
-        groups[row.shard].append(row)
-    return groups
+def _unwrapped(group: Sequence[Row], contexts: Sequence[bytes]) -> list[bytes]:
+    wrapped = [row.wrapped for row in group]
+    return kms().unwrap(current_tenant(), group[0].shard, group[0].epoch, wrapped, contexts)
 
 
-def _by_epoch(found: Sequence[Row]) -> dict[tuple[int, int], list[Row]]:
+def _contexts(group: Sequence[Row]) -> list[bytes]:
+    return [context(row) for row in group]
+
+
+def _by_epoch(found: Sequence[Row]) -> list[list[Row]]:
     groups: dict[tuple[int, int], list[Row]] = defaultdict(list)
     for row in found:
         groups[row.shard, row.epoch].append(row)
-    return groups
+    return list(groups.values())
