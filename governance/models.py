@@ -127,12 +127,22 @@ class Version(TenantOwned):
     session_key = models.BinaryField(max_length=16, null=True)
     position = models.IntegerField(null=True)
 
+    class Meta:
+        indexes = [
+            models.Index(fields=["tenant_id", "source_key"], name="version_source"),
+        ]
+
 
 class SubjectLink(TenantOwned):
     """A MemCube is about a subject: the way from the person to the records."""
 
     memcube_id = models.UUIDField()
     subject_id = models.UUIDField()
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["tenant_id", "subject_id"], name="link_subject"),
+        ]
 
 
 class LineageEdge(TenantOwned):
@@ -142,6 +152,11 @@ class LineageEdge(TenantOwned):
     child_version = models.PositiveIntegerField()
     parent_id = models.UUIDField()
     parent_version = models.PositiveIntegerField()
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["tenant_id", "parent_id"], name="edge_parent"),
+        ]
 
 
 class Admission(TenantOwned):
@@ -165,6 +180,12 @@ class Admission(TenantOwned):
     decided_at = models.DateTimeField(null=True)
     sealed_reason = models.BinaryField(null=True)
 
+    class Meta:
+        indexes = [
+            models.Index(fields=["tenant_id", "state", "id"], name="admission_state"),
+            models.Index(fields=["tenant_id", "memcube_id"], name="admission_memcube"),
+        ]
+
 
 class Retrieval(TenantOwned):
     """What one search handed out: [[id, version, rank, standing], …]. No query, no content."""
@@ -181,6 +202,11 @@ class RetrievalHit(TenantOwned):
     retrieval_id = models.UUIDField()
     memcube_id = models.UUIDField()
     version = models.PositiveIntegerField()
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["tenant_id", "memcube_id"], name="retrieval_record"),
+        ]
 
 
 class LegalHold(TenantOwned):
@@ -252,6 +278,11 @@ class ErasureItem(TenantOwned):
     relation = models.CharField(max_length=16)  # cascade.Relation
     key_ids = ArrayField(models.UUIDField(), default=list)
     step = models.CharField(max_length=16, choices=Step, default=Step.PLANNED)
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["tenant_id", "request_id"], name="erasure_item"),
+        ]
 
 
 class Certificate(TenantOwned):

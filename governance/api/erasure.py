@@ -9,7 +9,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from audit.acts import Act
-from audit.selectors import proof
+from audit.selectors import inclusion
 from audit.services.record import Target, record
 from foundation.kernel.problems import NotFound, NotSequenced, SecretShown
 from foundation.kernel.scope import tenant_transaction
