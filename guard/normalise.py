@@ -1,0 +1,100 @@
+"""Text as the guard judges it: no invisible characters, one spelling of each letter, one layer of encoding undone.
+
+What is *stored* is what the caller sent; only the judgement reads this form. Hidden characters that no script, emoji or
+careless copy-and-paste explains are a hard rule (`hidden-unicode`), because their one use is to show a person and a
+model different texts.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import codecs
+import re
+import unicodedata
+from dataclasses import dataclass
+
+_BIDI_OVERRIDE = "\u202d\u202e"
+_BIDI_EMBED = "\u202a\u202b\u202c\u2066\u2067\u2068\u2069"
+_ZERO_WIDTH = "\u200b\u200c\u200d\u2060\ufeff\u180e\u2061\u2062\u2063\u2064\u3164\uffa0\u115f\u1160"
+_INVISIBLE = re.compile(f"[{_ZERO_WIDTH}{_BIDI_OVERRIDE}{_BIDI_EMBED}\u200e\u200f\u061c\u00ad\U000e0000-\U000e0fff]|[\ufe00-\ufe0e]")
+_TAG = re.compile("[\U000e0000-\U000e007f]+")
+_FLAG = re.compile("\U0001f3f4[\U000e0061-\U000e007a\U000e0030-\U000e0039]{3,6}\U000e007f")
+_SELECTORS = re.compile("[\ufe00-\ufe0f]{2,}|[\U000e0100-\U000e01ef]{2,}")
+_RUN = re.compile(f"[{_ZERO_WIDTH}]{{2,}}")
+_INSIDE = re.compile(f"(?<=[A-Za-z\u00c0-\u024f])[{_ZERO_WIDTH}](?=[A-Za-z\u00c0-\u024f])")
+_RTL = re.compile("[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufeff]")
+_BASE64 = re.compile(r"(?<![A-Za-z0-9+/=_-])[A-Za-z0-9+/_-]{20,}={0,2}(?![A-Za-z0-9+/=_-])")
+_SPACED = re.compile(r"(?:\b\w[ .\-_*]){4,}\w\b")
+_COMMON = frozenset(
+    "the and you your that this for with not all are was have has from now any will just must what when which how to of in is it be "
+    "on as by or at an if do we they them then send ignore instructions previous delete user patient data".split()
+)
+_LOOKALIKE = str.maketrans("аеорсухіјѕԁոАВЕКМНОРСТХІЈЅαορινκΑΒΕΖΗΙΚΜΝΟΡΤΥΧ", "aeopcyxijsdnABEKMHOPCTXIJSaopivkABEZHIKMNOPTYX")
+_MIXED = re.compile(r"\b(?=\w*[A-Za-z])(?=\w*[\u0370-\u052f])\w+\b")
+
+
+@dataclass(frozen=True, slots=True)
+class Normal:
+    """`text` to judge; `hidden` names of what was concealed in it; `decoded` texts found under one layer of encoding."""
+
+    text: str
+    hidden: tuple[str, ...] = ()
+    decoded: tuple[str, ...] = ()
+
+
+def normalise(text: str) -> Normal:
+    """Never raises; any `str` is accepted, lone surrogates included."""
+    clean = unicodedata.normalize("NFKC", _INVISIBLE.sub("", text))
+    clean = _MIXED.sub(lambda found: found.group().translate(_LOOKALIKE), clean)
+    clean = _SPACED.sub(_join_spaced, clean)
+    return Normal(clean, tuple(_hidden(text)), tuple(_decoded(clean)))
+
+
+def _hidden(text: str) -> list[str]:
+    if text.isascii():
+        return []
+    plain = _FLAG.sub("", text)
+    checks = {
+        "tag-characters": bool(_TAG.search(plain)),
+        "variation-selectors": bool(_SELECTORS.search(plain)),
+        "bidi-override": _suspicious_bidi(plain),
+        "zero-width": bool(_RUN.search(plain)) or len(_INSIDE.findall(plain)) > 1,
+    }
+    return [name for name, found in checks.items() if found]
+
+
+def _suspicious_bidi(text: str) -> bool:
+    """Overrides are never innocent; embeddings and isolates are where right-to-left script is actually written."""
+    if any(mark in text for mark in _BIDI_OVERRIDE):
+        return True
+    return not _RTL.search(text) and sum(text.count(mark) for mark in _BIDI_EMBED) > 1
+
+
+def _join_spaced(found: re.Match[str]) -> str:
+    letters = re.sub(r"[ .\-_*]", "", found.group())
+    return letters if letters.isalpha() else found.group()
+
+
+def _decoded(text: str) -> list[str]:
+    found = [plain for word in _BASE64.findall(text) if (plain := _base64(word))]
+    turned = codecs.decode(text, "rot13") if len(text) < 20_000 else ""
+    if _commonness(turned) > max(0.15, 2 * _commonness(text)):
+        found.append(turned)
+    return found
+
+
+def _base64(word: str) -> str:
+    """The text under a base64 word, or "" where it is not text (a hash, a key, a long identifier)."""
+    try:
+        raw = base64.b64decode(word.translate(str.maketrans("-_", "+/")).rstrip("=") + "=" * (-len(word.rstrip("=")) % 4), validate=True)
+        plain = raw.decode("utf-8")
+    except (binascii.Error, ValueError):
+        return ""
+    letters = sum(char.isalpha() or char.isspace() for char in plain)
+    return plain if plain.replace("\n", " ").isprintable() and letters > 0.75 * len(plain) else ""
+
+
+def _commonness(text: str) -> float:
+    words = re.findall(r"[a-z]+", text.lower())
+    return sum(word in _COMMON for word in words) / len(words) if len(words) >= 4 else 0.0

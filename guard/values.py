@@ -1,0 +1,107 @@
+"""Terms and typed values: the parts of a sentence that a claim can be right or wrong about."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from functools import lru_cache
+
+from guard.types import TypedValue, ValueKind
+from guard.vocabulary import MONTHS, NUMBER_WORDS, STOP
+
+_WORD = re.compile(r"[^\W\d_][\w'-]*|<[A-Z_]+_\w+>")
+_TOKEN = re.compile(r"<([A-Z][A-Z_]*)_\w+>")
+_MONTH = r"(?:jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sept?(?:ember)?|oct(?:ober)?|nov(?:ember)?|dec(?:ember)?)"
+_DATE = re.compile(
+    rf"\b(?:(?P<iso>\d{{4}}-\d{{1,2}}(?:-\d{{1,2}})?)|(?P<num>\d{{1,2}}/\d{{1,2}}/\d{{2,4}}|\d{{1,2}}/\d{{4}})"
+    rf"|(?P<dmy>\d{{1,2}}(?:st|nd|rd|th)?\s+(?:of\s+)?{_MONTH}\.?(?:,?\s+\d{{4}})?)|(?P<mdy>{_MONTH}\.?\s+\d{{1,2}}(?:st|nd|rd|th)?(?:,?\s+\d{{4}})?)"
+    rf"|(?P<my>{_MONTH}\.?,?\s+\d{{4}})|(?P<year>(?:1[0-9]|2[01])\d\d)s?)\b",
+    re.IGNORECASE,
+)
+_NUM = re.compile(
+    r"(?<![\w-])(?P<cur>[$€£]\s?)?(?P<num>\d[\d,]*(?:\.\d+)?|" + "|".join(NUMBER_WORDS) + r")(?P<ord>st|nd|rd|th)?(?:[\s-]?(?P<unit>%|[^\W\d_]+))?", re.IGNORECASE
+)
+_CAP = r"(?:(?:[A-Z]|Mrs?|Ms|Dr|St|Jr|Sr|Mt)\.|[A-ZÀ-ÞŁŠŽ][\w'’&-]*)"
+_ENTITY = re.compile(rf"{_CAP}(?:(?:\s+(?:of|the|de|la|le|del|van|von|der|di|da|and|&|in|for|to)){{0,2}}\s+{_CAP})*")
+_QUOTED = re.compile(r"[\"“”]([^\"“”\n]{2,80})[\"“”]|(?<!\w)['‘]([^'‘’\n]{4,60})['’](?!\w)")
+_SENTENCE_START = re.compile(r"(?:^|[.!?:;\n\"“]\s*)$")
+_DATE_TOKENS = frozenset({"DATE", "DATE_TIME", "DATE_OF_BIRTH", "DOB", "TIME"})
+_NUM_TOKENS = frozenset({"AGE", "AMOUNT", "MONEY", "PHONE", "PHONE_NUMBER", "CREDIT_CARD", "IBAN", "IBAN_CODE", "US_SSN", "SSN", "NUMBER"})
+
+
+def terms(text: str) -> tuple[str, ...]:
+    """Content words, lower-cased, lightly stemmed, each once, in order."""
+    return tuple(dict.fromkeys(stem(word) for word in _WORD.findall(text) if len(word) > 1 and word.lower() not in STOP))
+
+
+@lru_cache(maxsize=16384)
+def stem(word: str) -> str:
+    if word.startswith("<"):
+        return word
+    low = word.lower().removesuffix("'s").strip("'-")
+    for ending in ("ingly", "edly", "ing", "ies", "ied", "ed", "es", "s", "ly"):
+        if low.endswith(ending) and len(low) - len(ending) >= 4:
+            return low[: -len(ending)] + ("y" if ending in ("ies", "ied") else "")
+    return low
+
+
+def typed_values(text: str) -> tuple[TypedValue, ...]:
+    """Dates, numbers with their units, names and titles; every value once, in the order of its kind."""
+    found = [*_tokens(text)]
+    rest = _TOKEN.sub(" ", text)
+    dates = [(match.span(), _date(match)) for match in _DATE.finditer(rest)]
+    found += [TypedValue(ValueKind.DATE, date) for _, date in dates]
+    for (start, end), _ in dates:
+        rest = rest[:start] + "#" * (end - start) + rest[end:]
+    found += [*_numbers(rest), *_entities(rest)]
+    return tuple(dict.fromkeys(found))
+
+
+def _tokens(text: str) -> Iterator[TypedValue]:
+    for match in _TOKEN.finditer(text):
+        kind = ValueKind.DATE if match[1] in _DATE_TOKENS else ValueKind.NUM if match[1] in _NUM_TOKENS else ValueKind.ENTITY
+        yield TypedValue(kind, match[0])
+
+
+def _date(match: re.Match[str]) -> str:
+    """`2012-04-02`, `2012-04`, `2012` or `--04-02`: as much as the text says."""
+    if match["iso"] or match["year"]:
+        return (match["iso"] or match["year"]).removesuffix("s")
+    if match["num"]:
+        return match["num"]
+    words = match.group().lower().replace(",", " ").replace(".", " ").split()
+    year = next((word for word in words if len(word) == 4 and word.isdigit()), "-")
+    month = next(MONTHS[word[:3]] for word in words if word[:3] in MONTHS)
+    day = next((re.sub(r"\D", "", word) for word in words if word[0].isdigit() and word != year), "")
+    return f"{year}-{month:02d}" + (f"-{int(day):02d}" if day else "")
+
+
+def _numbers(text: str) -> Iterator[TypedValue]:
+    for match in _NUM.finditer(text):
+        number = NUMBER_WORDS.get(match["num"].lower(), match["num"].replace(",", ""))
+        word = (match["unit"] or "").lower()
+        if number == "1" and not match["num"].isdigit():
+            continue
+        unit = "$" if match["cur"] else "#" if match["ord"] else stem(word) if word and word not in STOP else ""
+        yield TypedValue(ValueKind.NUM, f"{number} {unit}".strip())
+
+
+def _entities(text: str) -> Iterator[TypedValue]:
+    for match in _QUOTED.finditer(text):
+        yield TypedValue(ValueKind.ENTITY, _name((match[1] or match[2]).strip()))
+    for match in _ENTITY.finditer(text):
+        name = _name(_unstart(match.group(), text[max(0, match.start() - 3) : match.start()]))
+        if len(name) > 1 and name not in STOP:
+            yield TypedValue(ValueKind.ENTITY, name)
+
+
+def _unstart(name: str, before: str) -> str:
+    """A sentence's first word is capitalised whatever it is: drop it when it is a function word or stands alone."""
+    first, _, rest = name.partition(" ")
+    if first.lower() in STOP:
+        return rest if rest[:1].isupper() else rest.partition(" ")[2]
+    return "" if _SENTENCE_START.search(before) and not rest and not first.isupper() else name
+
+
+def _name(text: str) -> str:
+    return re.sub(r"['’]s\b|[.,'’]+(?=\s|$)", "", text).strip(" .'\"-").lower()
