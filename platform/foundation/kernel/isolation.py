@@ -80,7 +80,7 @@ class IsolateByTenant(_TableOperation):
             f"USING (tenant_id = {_TENANT}) WITH CHECK (tenant_id = {_TENANT})",
             f'REVOKE ALL ON "{table}" FROM PUBLIC',
             *(f'GRANT {privileges} ON "{table}" TO {role}' for role, privileges in self.roles.items()),
-            *(self._foreign_key(table, column, apps.get_model(to)) for column, to in self.references.items()),
+            *self._foreign_keys(table, {column: apps.get_model(to) for column, to in self.references.items()}),
         ]
 
     def _keys(self, table: str) -> list[str]:
@@ -94,10 +94,19 @@ class IsolateByTenant(_TableOperation):
         name = "_".join((table, *columns[1:], "uniq"))
         return f'ALTER TABLE "{table}" ADD CONSTRAINT "{name}" UNIQUE ({", ".join(columns)})'
 
-    def _foreign_key(self, table: str, column: str, target: type[models.Model]) -> str:
+    def _foreign_keys(self, table: str, targets: Mapping[str, type[models.Model]]) -> list[str]:
+        # PostgreSQL checks a new foreign key as the owner, whom a forced policy would keep from seeing the rows.
+        tables = sorted({table, *(target._meta.db_table for target in targets.values())}) if targets else []
+        return [
+            *(f'ALTER TABLE "{each}" NO FORCE ROW LEVEL SECURITY' for each in tables),
+            *(self._foreign_key(table, column, target._meta.db_table) for column, target in targets.items()),
+            *(f'ALTER TABLE "{each}" FORCE ROW LEVEL SECURITY' for each in tables),
+        ]
+
+    def _foreign_key(self, table: str, column: str, target: str) -> str:
         return (
             f'ALTER TABLE "{table}" ADD CONSTRAINT "{table}_{column}_fk" FOREIGN KEY (tenant_id, {column}) '
-            f'REFERENCES "{target._meta.db_table}" (tenant_id, id)'
+            f'REFERENCES "{target}" (tenant_id, id)'
         )
 
 

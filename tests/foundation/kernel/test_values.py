@@ -5,10 +5,11 @@ import uuid
 
 import pytest
 import rfc8785
-from foundation.kernel.canonical import NotCanonical, canonical
-from foundation.kernel.ids import made_at_ms, uuid7
 from hypothesis import given
 from hypothesis import strategies as st
+
+from foundation.kernel.canonical import NotCanonical, canonical
+from foundation.kernel.ids import made_at_ms, uuid7
 
 plain = st.text(st.characters(exclude_categories=["Cs"]))
 keys = st.text(st.characters(max_codepoint=127))
