@@ -15,17 +15,27 @@ LEXICAL_WEIGHT = 0.5
 
 @dataclass(frozen=True, slots=True)
 class Fused:
-    """A result: `lexical` and `dense` are each arm's score between its worst (0) and best (1) candidate; `score` is
-    their weighted sum with what `priors` added."""
+    """A result. `lexical` and `dense` are each arm's score between its worst (0) and best (1) candidate, `fused` is
+    their weighted sum, and `score`, by which results are ordered, is that with what `priors` added."""
 
     id: UUID
     version: int
-    score: float
     lexical: float
     dense: float
+    fused: float
     group: bytes | None = None
     position: int | None = None
-    prior: float = 0.0
+    neighbours: float = 0.0
+    session: float = 0.0
+
+    @property
+    def score(self) -> float:
+        return self.fused + self.neighbours + self.session
+
+    @property
+    def priors(self) -> dict[str, float]:
+        """What was added to `fused`, by name."""
+        return {name: value for name in ("neighbours", "session") if (value := getattr(self, name))}
 
 
 def fuse(hits: Sequence[Hit], *, lexical_weight: float = LEXICAL_WEIGHT) -> list[Fused]:
@@ -39,9 +49,9 @@ def fuse(hits: Sequence[Hit], *, lexical_weight: float = LEXICAL_WEIGHT) -> list
         Fused(
             id=hit.id,
             version=hit.version,
-            score=lexical_weight * words + (1 - lexical_weight) * meaning,
             lexical=words,
             dense=meaning,
+            fused=lexical_weight * words + (1 - lexical_weight) * meaning,
             group=hit.group,
             position=hit.position,
         )

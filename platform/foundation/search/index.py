@@ -37,6 +37,7 @@ from foundation.search.embedders import Vectors
 from foundation.search.engine import engine
 from foundation.search.fusion import Fused, fuse
 from foundation.search.port import Document, Generation, Plan
+from foundation.search.priors import with_priors
 
 # Not the locale's names: the same text everywhere.
 _MONTHS = (
@@ -148,7 +149,7 @@ def search(plan: Plan) -> list[Fused]:
 
     Raises `Unavailable` while the index is being rebuilt. Ids only: who may see them is decided by the caller, again.
     """
-    return fuse(engine().search(plan))
+    return with_priors(fuse(engine().search(plan)))
 
 
 def lost() -> list[Generation]:

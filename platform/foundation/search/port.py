@@ -207,6 +207,9 @@ class SearchEngine(Protocol):
     def parity(self, generation: Generation, collection: Collection, expected: Iterable[Expected]) -> Parity:
         """Compare with the versions that should be there."""
 
+    def holding(self, ids: Iterable[UUID]) -> set[UUID]:
+        """Those of the records `ids` of which any generation still holds a term or a vector: what a probe asks."""
+
     def ready(self, generation: Generation) -> bool:
         """Whether the content of this generation is whole."""
 

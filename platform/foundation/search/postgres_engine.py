@@ -108,6 +108,10 @@ class PostgresEngine:
             orphans=frozenset(there.keys() - wanted.keys()),
         )
 
+    def holding(self, ids: Iterable[UUID]) -> set[UUID]:
+        entries = models.Entry.objects.filter(record_id__in=list(ids)).exclude(state=REMOVED)
+        return set(entries.values_list("record_id", flat=True))
+
     def ready(self, generation: Generation) -> bool:
         return generation.number in generations.whole([generation.number])
 

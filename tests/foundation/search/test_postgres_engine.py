@@ -332,6 +332,14 @@ def test_parity_names_what_is_missing_stale_and_orphaned(tenant):
     assert not parity.holds
 
 
+def test_what_is_still_held_is_told_by_record(tenant):
+    kept, gone, never = document("seat"), document("seat"), uuid4()
+    put(kept, gone)
+    remove(Key(Collection.MEMORY, gone.id, 1, rev=1))
+    with tenant_transaction():
+        assert ENGINE.holding([kept.id, gone.id, never]) == {kept.id}
+
+
 def test_a_purge_leaves_nothing_and_the_index_ready(tenant):
     put(document("seat"))
     with tenant_transaction():
