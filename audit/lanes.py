@@ -63,8 +63,9 @@ def next_chain(chain: bytes, row: Row) -> bytes:
 
 
 def row_mac(key: bytes, row: Row, chain: bytes) -> bytes:
-    """Authenticates a row and, by the running hash, all before it in its lane."""
-    return hmac.digest(key, b"memwrit outbox" + row.lane.bytes + row.n.to_bytes(8, "big") + chain, "sha256")
+    """Authenticates a row by itself (a reader knows no row before it) and, by the running hash, its whole lane."""
+    place = row.lane.bytes + row.n.to_bytes(8, "big")
+    return hmac.digest(key, b"memwrit outbox" + place + chain + row.digest(), "sha256")
 
 
 def state_mac(key: bytes, lane: UUID, tenant: UUID, n: int, chain: bytes, closed: bool) -> bytes:

@@ -1,0 +1,138 @@
+"""Holding what was read against the manifest: pin → signed head → manifest → bucket → element, and what is not yet
+sequenced on top. A chain that a row put back, changed or taken away cannot fake."""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from uuid import UUID
+
+from django.db.models import Q
+
+from audit.event import Change, Event, EventError, parse
+from audit.lanes import Row, row_mac
+from audit.manifest import EMPTY, Manifest, ManifestError, Place
+from audit.models import Head, ManifestNode, Outbox, Quarantine
+from audit.notes import Checkpoint, NoteError, Verifier, open_checkpoint, unb64
+from audit.origin import MANIFEST, log_verifier, origin
+from audit.pin import Pin, watch
+from audit.services.quarantine import apart, quarantine
+from foundation.kernel.problems import Integrity
+from foundation.kernel.scope import current_work
+from foundation.keyring.signing import mac_key
+
+Elements = Mapping[UUID, bytes | None]
+ATTEMPTS = 3
+
+
+def verify_elements(elements: Elements) -> None:
+    """Raises `Integrity` unless every memory shows exactly its element; None says: it must not be there (any more).
+
+    Call it in the transaction that read the memories, best a snapshot. Outside one, the sequencer may move between two
+    of its statements: so what fails is looked at again.
+    """
+    for attempt in range(ATTEMPTS):
+        try:
+            return _verify(elements)
+        except Integrity:
+            if attempt == ATTEMPTS - 1:
+                raise
+    return None
+
+
+def _verify(elements: Elements) -> None:
+    ids = list(elements)
+    if not ids:
+        return
+    standing = _standing(ids)
+    for one, element in elements.items():
+        expected = standing[one]
+        if element is None or expected is None:
+            if element is not expected:
+                raise Integrity("A memory is missing from the store, or from its manifest.")
+        elif not hmac.compare_digest(element, expected):
+            raise Integrity("A memory is not the one its manifest names.")
+
+
+def _standing(ids: Sequence[UUID]) -> dict[UUID, bytes | None]:
+    tenant = current_work().tenant_id
+    try:
+        manifest = Manifest(_manifest_root(tenant), _fetch)
+        standing = manifest.elements(ids)
+        for change in _pending(ids):
+            if change.id in standing:
+                if standing[change.id] != change.old:
+                    raise Integrity("A delta does not start from what stands.")
+                standing[change.id] = change.new
+    except (ManifestError, NoteError, EventError):
+        raise Integrity("The manifest does not add up.") from None
+    return standing
+
+
+def _manifest_root(tenant: UUID) -> bytes:
+    checkpoint = checked_head(tenant)
+    return unb64(checkpoint.extensions[MANIFEST]) if checkpoint and MANIFEST in checkpoint.extensions else EMPTY
+
+
+def checked_head(tenant: UUID) -> Checkpoint | None:
+    """The log's signed head as this transaction sees it, not behind the pin; None for an empty log."""
+    head = Head.objects.first()
+    checkpoint = _opened(head.note, tenant, log_verifier().vkey) if head else None
+    if checkpoint and (checkpoint.size, checkpoint.root) != (head.size, bytes(head.root)):
+        raise Integrity("The head is not what its note says.")
+    _hold_against_pin(tenant, checkpoint)
+    return checkpoint
+
+
+def _hold_against_pin(tenant: UUID, checkpoint: Checkpoint | None) -> None:
+    try:
+        pin = watch.highest(tenant)
+        if pin is None and checkpoint:
+            pin = watch.highest(tenant, fresh=0.0)
+        if _behind(checkpoint, pin) and (pin is None or _behind(apart(tenant, _fresh_head), pin)):
+            raise Integrity("The log is behind its pin, or beside it.")
+    except Integrity:
+        quarantine(tenant, Quarantine.Reason.PIN)
+        raise
+
+
+def _behind(checkpoint: Checkpoint | None, pin: Pin | None) -> bool:
+    if checkpoint is None:
+        return pin is not None and pin.size > 0
+    return pin is None or checkpoint.size < pin.size or (checkpoint.size == pin.size and checkpoint.root != pin.root)
+
+
+def _fresh_head() -> Checkpoint | None:
+    """The head now: a snapshot may be older than the pin, and is not wrong for that."""
+    head = Head.objects.first()
+    return Checkpoint("", head.size, bytes(head.root)) if head else None
+
+
+@lru_cache(maxsize=4096)
+def _opened(note: str, tenant: UUID, vkey: str) -> Checkpoint:
+    return open_checkpoint(note, [Verifier.parse(vkey)], origin(tenant))
+
+
+def _fetch(places: Sequence[Place]) -> dict[Place, bytes]:
+    wanted = Q()
+    for level in {level for level, _ in places}:
+        wanted |= Q(level=level, index__in=[index for at, index in places if at == level])
+    return {
+        (level, index): bytes(body)
+        for level, index, body in ManifestNode.objects.filter(wanted).values_list("level", "index", "body")
+    }
+
+
+def _pending(ids: Sequence[UUID]) -> list[Change]:
+    rows = Outbox.objects.filter(touched__overlap=list(ids)).order_by("seq")
+    return [change for row in rows for change in pending_event(row).changes]
+
+
+def pending_event(row: Outbox) -> Event:
+    """The event in an outbox row, once the row is authentic; raises `Integrity` or `EventError`."""
+    nullable = (None if part is None else bytes(part) for part in (row.detail, row.query))
+    plain = Row(row.lane, row.n, row.tenant_id, row.id, bytes(row.entry), *nullable, tuple(row.touched), row.written_at)
+    if not hmac.compare_digest(bytes(row.mac), row_mac(mac_key("outbox"), plain, bytes(row.chain))):
+        raise Integrity("An outbox row is not authentic.")
+    return parse(plain.entry)
