@@ -95,19 +95,26 @@ class Sequencer:
         heads = rows.heads(part.tenant for part in parts)
         pairs = [(one.row.tenant, one.row.id) for part in parts for one in part.waiting]
         repeated = rows.known(*zip(*pairs, strict=True)) if pairs else set()
-        repeated |= rows.overgrown([(part.tenant, head_size(heads.get(part.tenant))) for part in parts])
-        return [part for part in parts if self._check(rows, part, states, heads.get(part.tenant), repeated)]
+        overgrown = rows.overgrown([(part.tenant, head_size(heads.get(part.tenant))) for part in parts])
+        wrong = dict.fromkeys(overgrown, Reason.TREE) | dict.fromkeys(repeated, Reason.REPEAT)
+        return [part for part in parts if self._check(rows, part, states, heads.get(part.tenant), wrong)]
 
     def _check(
-        self, rows: Rows, part: Part, states: dict[UUID, LaneState], head: HeadRow | None, repeated: set[UUID]
+        self,
+        rows: Rows,
+        part: Part,
+        states: dict[UUID, LaneState],
+        head: HeadRow | None,
+        wrong: dict[UUID, Reason],
     ) -> bool:
         try:
             part.lanes = checks.follow(part.waiting, states, mac_key("outbox"), mac_key("lane"))
-            if part.tenant in repeated:
-                raise Fault(Reason.REPEAT)
             events = checks.events(part.waiting)
             if events:
                 self._stand(rows, part.tenant, head)
+            if part.tenant in wrong:
+                raise Fault(wrong[part.tenant])
+            if events:
                 part.growth = growth.grow(rows, part.tenant, head, [event for _, event in events])
         except Fault as fault:
             quarantine(rows, part.tenant, fault)
