@@ -24,13 +24,14 @@ LONGEST_PAUSE = 30.0
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """`step` does a bounded piece of work and returns how much it did; 0 means nothing was left."""
+    """`step` does a bounded piece of work and returns how much it did; 0 means nothing was left. `end` comes last."""
 
     name: str
     step: Callable[[], int]
     every: float = 1.0
     alias: str = ""
     channel: str = ""
+    end: Callable[[], None] | None = None
 
 
 def relay() -> int:
@@ -43,6 +44,11 @@ def sequencer() -> int:
     return cast(int, import_module("audit.services.sequence").run_once())
 
 
+def resign() -> None:
+    """Let the sequencer's lease go, so that the next process need not wait for its end."""
+    import_module("audit.services.sequence")._sequencer.resign()
+
+
 def retention() -> int:
     """What falls due by time: expiries, and keys whose rotation was interrupted."""
     return cast(int, import_module("memwrit.upkeep").run_due())
@@ -50,7 +56,7 @@ def retention() -> int:
 
 JOBS = (
     Job("relay", relay, alias="relay", channel="memwrit_work"),
-    Job("sequencer", sequencer, alias="sequencer", channel="memwrit_audit"),
+    Job("sequencer", sequencer, every=0.25, alias="sequencer", channel="memwrit_audit", end=resign),
     Job("retention", retention, every=15.0),
 )
 
@@ -76,7 +82,15 @@ class Loop(threading.Thread):
                 log.exception("%s failed, time %d in a row", self.job.name, self.failures)
                 connections.close_all()
                 self.stop.wait(min(0.25 * 2**self.failures, LONGEST_PAUSE))
+        self.finish()
         connections.close_all()
+
+    def finish(self) -> None:
+        try:
+            if self.job.end is not None:
+                self.job.end()
+        except Exception:
+            log.exception("%s did not end in order", self.job.name)
 
     def turn(self) -> None:
         """Work until nothing is left, then wait for a notice or the next look."""

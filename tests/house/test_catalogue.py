@@ -154,7 +154,7 @@ def test_the_catalogue_sees_what_is_wrong(superuser):
     )
     try:
         table = next(table for table in catalogue.tables("owner") if table.name == "wrong")
-        assert not (table.has_tenant or table.rls or table.forced or table.policies)
+        assert (table.has_tenant, table.rls, table.forced, table.policies) == (False, False, False, ())
         assert ("wrong_pkey", ("id",)) in {(key.name, key.columns) for key in catalogue.keys("owner")}
         columns = {(c.table, c.name) for c in catalogue.text_columns("owner")}
         assert {("wrong", "note"), ("wrong", "list")} <= columns

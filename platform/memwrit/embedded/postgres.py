@@ -13,6 +13,7 @@ import subprocess
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 from memwrit.embedded import binaries, roles
 from memwrit.embedded.children import bound_to_parent
@@ -139,22 +140,14 @@ class Cluster:
             password.write(self.passwords().by_role[roles.SUPERUSER])
             password.flush()
             account.give(Path(password.name))
-            command = [
-                str(initdb),
-                "-D",
-                str(data),
-                "-U",
-                roles.SUPERUSER,
-                "--auth=scram-sha-256",
-                f"--pwfile={password.name}",
-            ]
-            command += ["--encoding=UTF8", "--locale=C", "--no-instructions"] + ([] if self.durable else ["--no-sync"])
-            done = subprocess.run(
-                command, check=False, capture_output=True, cwd=data, env=_ENVIRONMENT, **account.popen()
-            )
+            command = [str(initdb), "-D", str(data), "-U", roles.SUPERUSER, f"--pwfile={password.name}"]
+            command += ["--auth=scram-sha-256", "--encoding=UTF8", "--locale=C", "--no-instructions"]
+            command += [] if self.durable else ["--no-sync"]
+            surroundings: dict[str, Any] = {"cwd": data, "env": _ENVIRONMENT} | account.popen()
+            done = subprocess.run(command, check=False, capture_output=True, text=True, **surroundings)
         if done.returncode:
             shutil.rmtree(data)
-            raise DataDirectoryError(f"initdb failed: {done.stderr.decode(errors='replace').strip()}")
+            raise DataDirectoryError(f"initdb failed: {done.stderr.strip()}")
 
     def _spawn(self, postgres: Path, data: Path, socket: Path) -> None:
         settings = COMMON | SILENT | (DURABLE if self.durable else FLEETING) | {"unix_socket_directories": str(socket)}

@@ -21,7 +21,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
 
-from memwrit.embedded import attach
+from memwrit.embedded import attach, tables
 from memwrit.embedded.children import bound_to_parent
 from memwrit.embedded.postgres import Cluster
 from memwrit.embedded.supervisor import Child
@@ -92,6 +92,8 @@ class Server:
         environment = attach.environment(self.settings, attach.WEB | attach.OWNERS)
         if not {"DATABASE_OWNER_URL", "DATABASE_OWNER_URL_FILE"} & set(environment):
             return
+        if self.cluster is not None and tables.up_to_date(self.settings):
+            return
         command = [sys.executable, "-m", "memwrit.cli", "migrate"]
         done = subprocess.run(
             command,
@@ -112,7 +114,7 @@ class Server:
         command = [sys.executable, "-m", "gunicorn", "memwrit.wsgi:application"]
         command += ["--bind", f"fd://{listener.fileno()}", "--worker-class", "gthread", "--no-control-socket"]
         command += ["--workers", str(WORKERS), "--threads", str(THREADS), "--timeout", "60", "--graceful-timeout", "20"]
-        command += ["--keep-alive", "5", "--log-level", "warning", "--error-logfile", "-"]
+        command += ["--keep-alive", "5", "--log-level", "error", "--logger-class", "memwrit.embedded.journal.Journal"]
         environment = attach.environment(self.settings, attach.WEB)
         return Child("web", command, environment, descriptors=(listener.fileno(),))
 
