@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -44,14 +44,20 @@ class _NoContext(ContextAwareEnhancer):  # type: ignore[misc]
 
 
 class Detector:
-    """The loaded recognisers of both modes."""
+    """The loaded recognisers of both modes, and the patterns alone for what is no prose."""
 
     def __init__(self, model: RampartModel, spacy_model: str | None = _SPACY) -> None:
         self._names = EnglishNames(spacy_model)
         self._names.load()
         self._none = EnglishNames(None)
-        self._engines = {mode: self._engine(model, mode) for mode in Mode}
-        self._secrets = _analyzer([secrets()], self._none)
+        patterns = [secrets(), cards(), accounts(), national(), contact(), Network(), Phones(), births(), addresses()]
+        places, second = Places(), [Domains(), Names()]
+        self._engines = {
+            mode: self._engine([*patterns, places, Rampart(model, _FLOORS[mode]), *(second if mode is Mode.STRICT else ())])
+            for mode in Mode
+        }
+        self._patterns = self._engine(patterns)
+        self._secrets = self._engine(patterns[:1])
 
     @classmethod
     def load(cls, config: Mapping[str, Any]) -> Detector:
@@ -60,22 +66,14 @@ class Detector:
         model = RampartModel(rampart_files.best(directory), rampart_files.shipped(*rampart_files.TOKENIZER))
         return cls(model)
 
-    def _engine(self, model: RampartModel, mode: Mode) -> AnalyzerEngine:
-        recognisers = [
-            secrets(),
-            cards(),
-            accounts(),
-            national(),
-            contact(),
-            Network(),
-            Phones(),
-            births(),
-            addresses(),
-            Places(),
-            Rampart(model, _FLOORS[mode]),
-        ]
-        strict = [Domains(), Names()] if mode is Mode.STRICT else []
-        return _analyzer([*recognisers, *strict], self._none)
+    def _engine(self, recognisers: Sequence[EntityRecognizer]) -> AnalyzerEngine:
+        registry = RecognizerRegistry(recognizers=list(recognisers), supported_languages=[LANGUAGE])
+        return AnalyzerEngine(
+            registry=registry,
+            nlp_engine=self._none,
+            supported_languages=[LANGUAGE],
+            context_aware_enhancer=_NoContext(),
+        )
 
     def answer(self, job: Mapping[str, Any]) -> dict[str, Any]:
         """Findings of one job: `{texts, mode, secrets_only, language, any_language?}`."""
@@ -104,22 +102,20 @@ class Detector:
 
     def _piece(self, path: str, piece: tuple[int, str], mode: Mode, language: str | None) -> Iterator[Finding]:
         at, text = piece
-        engine = self._engines[mode] if language else self._secrets
-        names = self._names if mode is Mode.STRICT and language else self._none
+        engine, names, threshold = self._means(text, mode, language)
         artifacts = names.process_text(text, language or "")
-        for each in engine.analyze(text, LANGUAGE, nlp_artifacts=artifacts, score_threshold=_THRESHOLD[mode]):
+        for each in engine.analyze(text, LANGUAGE, nlp_artifacts=artifacts, score_threshold=threshold):
             yield Finding(Entity(each.entity_type), path, at + each.start, at + each.end, each.score)
 
-
-def _analyzer(recognisers: list[EntityRecognizer], names: EnglishNames) -> AnalyzerEngine:
-    registry = RecognizerRegistry(recognizers=recognisers, supported_languages=[LANGUAGE])
-    return AnalyzerEngine(
-        registry=registry, nlp_engine=names, supported_languages=[LANGUAGE], context_aware_enhancer=_NoContext()
-    )
+    def _means(self, text: str, mode: Mode, language: str | None) -> tuple[AnalyzerEngine, EnglishNames, float]:
+        """Which recognisers, which second opinion and which score a text calls for."""
+        if language is None:
+            return self._secrets, self._none, 0.0
+        if fields.is_identifier(text):
+            return self._patterns, self._none, _THRESHOLD[Mode.BALANCED]
+        return self._engines[mode], self._names if mode is Mode.STRICT else self._none, _THRESHOLD[mode]
 
 
 def _pieces(text: str) -> Iterator[tuple[int, str]]:
     for start in range(0, max(1, len(text) - _LAP), _CHUNK - _LAP):
         yield start, text[start : start + _CHUNK]
-
-

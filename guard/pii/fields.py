@@ -12,6 +12,17 @@ _SPEAKERS = re.compile(r"/(?:speaker|author|from|to|user_?name|full_?name|first_
 _ROLES = frozenset({"user", "assistant", "agent", "system", "bot", "tool", "human", "ai", "customer", "operator", "admin", "unknown"})
 
 
+_IDENTIFIER = re.compile(r"[\w.:#+\-/]{1,128}")
+_LABEL = re.compile(r"[a-z]{1,16}(?:_[a-z]{1,16}){0,4}")
+
+
+def is_identifier(text: str) -> bool:
+    """`chat:8821`, `support-bot`, `s-17`, `web`: no prose, and what a model would see in it is noise."""
+    if not _IDENTIFIER.fullmatch(text):
+        return False
+    return any(sign in ":_-/.#" or sign.isdigit() for sign in text) or _LABEL.fullmatch(text) is not None
+
+
 def is_prose(path: str) -> bool:
     """Whether the text is long enough of kind to tell the document's language."""
     return path.startswith(_PROSE)

@@ -81,7 +81,7 @@ def _renamed(covered: Mapping[str, Sequence[Covered]], key: bytes) -> dict[str, 
     for marked in sorted(path for path, found in covered.items() if found and path.endswith(NAME)):
         path = marked.removesuffix(NAME)
         siblings = taken.setdefault(path.rsplit("/", 1)[0], set())
-        names[path] = unique(_replace(last_name(path), covered[marked], path, key)[0], siblings)
+        names[path] = unique(_replace(last_name(path), covered[marked], marked, key)[0], siblings)
         siblings.add(names[path])
     return names
 
@@ -93,6 +93,7 @@ def _replace(text: str, covered: Sequence[Covered], path: str, key: bytes) -> tu
     at = length = 0
     for each in covered:
         kept, put = text[at : each.start], _replacement(text[each.start : each.end], each, key)
+        put = put.strip("<>") if path.endswith(NAME) else put  # names have a narrower alphabet
         start = length + len(kept)
         length = start + len(put)
         spans.append(Span(each.type, path, start, length, each.action))

@@ -10,7 +10,7 @@ from guard.pii import redaction
 from guard.pii.document import names
 from guard.pii.entities import Entity
 from guard.pii.policy import Action, Mode, PiiPolicy, Rule
-from guard.pii.pool import Pool
+from guard.pii.workers import Pool
 from guard.pii.port import MAX_DOCUMENT, MAX_TEXT, Document, Finding, PiiUnavailable, Reason, Redaction
 
 _QUERY = "/query"
