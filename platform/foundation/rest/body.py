@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import codecs
 import json
+import math
 import re
 from collections.abc import Iterator, Mapping
 from typing import IO, Any
@@ -68,7 +69,7 @@ def parse(data: bytes) -> Any:
     """The value of a JSON text; raises `Malformed`, or `Validation` for a NUL."""
     try:
         text = codecs.decode(data, "utf-8")
-        value = json.loads(text, object_pairs_hook=_unique, parse_constant=_refuse_constant)
+        value = json.loads(text, object_pairs_hook=_unique, parse_constant=_refuse_constant, parse_float=_finite)
     except (ValueError, RecursionError):
         raise Malformed("The body is not JSON.") from None
     check(value, characters=_SUSPECT.search(text) is not None)
@@ -112,6 +113,13 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(made) != len(pairs):
         raise ValueError("a name stands twice")
     return made
+
+
+def _finite(digits: str) -> float:
+    number = float(digits)
+    if math.isinf(number):
+        raise ValueError("beyond a double")
+    return number
 
 
 def _refuse_constant(name: str) -> Any:

@@ -266,13 +266,13 @@ class Metadata(serializers.Field):
             self.fail("max_length")
         if not all(re.fullmatch(self.KEY[1:-1], name, re.ASCII) for name in data):
             self.fail("key")
-        return dict(data)
+        return {name: int(value) if isinstance(value, float) else value for name, value in data.items()}
 
     def _fits(self, value: Any) -> bool:
         if isinstance(value, str):
             return len(value) <= self.max_text and "\x00" not in value
-        if isinstance(value, int) and not isinstance(value, bool):
-            return abs(value) <= SAFE_INTEGER
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            return value == value // 1 and abs(value) <= SAFE_INTEGER  # 5.0 is a whole number (JSON Schema)
         return value is None or isinstance(value, bool)
 
     def to_representation(self, value: Any) -> dict[str, Any]:

@@ -155,6 +155,10 @@ class EndpointSchema(AutoSchema):
             found |= {404, 409, 410}
         return sorted(found)
 
+    def get_serializer_name(self, serializer: Any, direction: str) -> str:
+        """`KeyShape` is told as `Key`, `KeyRequest` (to which the framework adds its own `Request`) as `KeyRequest`."""
+        return re.sub(r"(?<=.)(Shape|Request)$", "", type(serializer).__name__)
+
     def _map_serializer_field(self, field: Any, direction: str, bypass_extensions: bool = False) -> dict[str, Any]:
         if hasattr(field, "openapi"):
             meta = self._get_serializer_field_meta(field, direction)
