@@ -1,3 +1,4 @@
+# ruff: noqa: RUF001 - other hands than ours write these signs
 """From raw findings to settled ones: neighbours become one ("Ana" + "Diaz", a house number + its street + its town),
 what is implausible on its own goes, and a mere suspicion inside something surer gives way."""
 
@@ -21,7 +22,9 @@ _USUAL = re.compile(r"[ .\-/]{0,2}")
 _WITHIN_ADDRESS = re.compile(
     r"[ \t,;#/()\-]{0,4}\.?\n?[\s,;>?#/()\-]{0,6}(?:(?:[^\W\d_a-z][\w'’\-]{0,25}|\d{1,6}[a-z]?|nan|de|la|le|der|den|of|the)[\s,;#/()\-]{1,4}){0,4}"
 )
-_AFTER_ADDRESS = re.compile(r"(?:[\s,]{1,4}(?:[A-Z]{2}(?!\w)|\d{4,6}(?![\w-]|\.\d))){1,2}|(?<=\d)(?: \d{1,5}[A-Za-z]?(?!\w))")
+_AFTER_ADDRESS = re.compile(
+    r"(?:[\s,]{1,4}(?:[A-Z]{2}(?!\w)|\d{4,6}(?![\w-]|\.\d))){1,2}|(?<=\d)(?: \d{1,5}[A-Za-z]?(?!\w))"
+)
 _BEFORE_ADDRESS = re.compile(r"(?<![\w.,-])\d{1,6}[A-Za-z]?,?[ ]$")
 _LONGEST_GAP = {Entity.ADDRESS: 60}
 _EDGES = " \t\r\n.,;:!?\"'’()[]{}<>«»“”"

@@ -33,6 +33,9 @@ _THRESHOLD = {Mode.STRICT: 0.0, Mode.BALANCED: 0.5}
 _CHUNK, _LAP = 4000, 240  # characters; Presidio compares findings pairwise, so long texts go through in pieces
 
 
+_FIRST = "Ana Diaz prefers the aisle seat; you may call her at +34 600 123 456 or write to ana@example.com."
+
+
 class _NoContext(ContextAwareEnhancer):  # type: ignore[misc]
     """Our recognisers look at their context themselves; Presidio's way wants lemmas and copies every result."""
 
@@ -53,7 +56,9 @@ class Detector:
         patterns = [secrets(), cards(), accounts(), national(), contact(), Network(), Phones(), births(), addresses()]
         places, second = Places(), [Domains(), Names()]
         self._engines = {
-            mode: self._engine([*patterns, places, Rampart(model, _FLOORS[mode]), *(second if mode is Mode.STRICT else ())])
+            mode: self._engine(
+                [*patterns, places, Rampart(model, _FLOORS[mode]), *(second if mode is Mode.STRICT else ())]
+            )
             for mode in Mode
         }
         self._patterns = self._engine(patterns)
@@ -64,7 +69,10 @@ class Detector:
         """Raises ModelMissing when a model is not there or not as pinned."""
         directory = Path(config["models"]) if config.get("models") else None
         model = RampartModel(rampart_files.best(directory), rampart_files.shipped(*rampart_files.TOKENIZER))
-        return cls(model)
+        detector = cls(model)
+        for mode in Mode:  # what libraries load at their first use is part of the start, not of the first memory
+            detector.answer({"texts": {"/content": _FIRST}, "mode": mode, "secrets_only": False, "language": "en"})
+        return detector
 
     def _engine(self, recognisers: Sequence[EntityRecognizer]) -> AnalyzerEngine:
         registry = RecognizerRegistry(recognizers=list(recognisers), supported_languages=[LANGUAGE])

@@ -8,8 +8,12 @@ from guard.pii.entities import Entity
 from guard.pii.port import Finding
 
 _PROSE = ("/content", "/episode/", "/query", "/reason")
-_SPEAKERS = re.compile(r"/(?:speaker|author|from|to|user_?name|full_?name|first_?name|last_?name|customer)$", re.IGNORECASE)
-_ROLES = frozenset({"user", "assistant", "agent", "system", "bot", "tool", "human", "ai", "customer", "operator", "admin", "unknown"})
+_SPEAKERS = re.compile(
+    r"/(?:speaker|author|from|to|user_?name|full_?name|first_?name|last_?name|customer)$", re.IGNORECASE
+)
+_ROLES = frozenset(
+    {"user", "assistant", "agent", "system", "bot", "tool", "human", "ai", "customer", "operator", "admin", "unknown"}
+)
 
 
 _IDENTIFIER = re.compile(r"[\w.:#+\-/]{1,128}")

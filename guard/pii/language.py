@@ -1,3 +1,4 @@
+# ruff: noqa: RUF001 - other hands than ours write these signs
 """Which language a text is in, or that it is none we read: then the memory is held, because nobody vouches for it.
 
 lingua in its low-accuracy mode (64 MB and 0.5 ms a text, against 900 MB in the other), over the languages we read and
@@ -80,8 +81,12 @@ def _read() -> frozenset[Language]:
 @cache
 def _detector() -> LanguageDetector:
     latin = [language for language in Language.all_with_latin_script() if language.name not in _NEVER]
-    return LanguageDetectorBuilder.from_languages(*latin).with_low_accuracy_mode().with_preloaded_language_models().build()
+    return (
+        LanguageDetectorBuilder.from_languages(*latin).with_low_accuracy_mode().with_preloaded_language_models().build()
+    )
 
 
 # Rarely written, and near enough to what we read to cost short texts.
-_NEVER = frozenset({"LATIN", "ESPERANTO", "GANDA", "MAORI", "SHONA", "SOTHO", "TSONGA", "TSWANA", "XHOSA", "YORUBA", "ZULU"})
+_NEVER = frozenset(
+    {"LATIN", "ESPERANTO", "GANDA", "MAORI", "SHONA", "SOTHO", "TSONGA", "TSWANA", "XHOSA", "YORUBA", "ZULU"}
+)

@@ -97,9 +97,7 @@ class RampartModel:
         return np.asarray(powers / powers.sum(axis=-1, keepdims=True))
 
 
-def _by_word(
-    kinds: np.ndarray, offsets: Sequence[tuple[int, int]], word_ids: Sequence[int | None]
-) -> Iterator[Word]:
+def _by_word(kinds: np.ndarray, offsets: Sequence[tuple[int, int]], word_ids: Sequence[int | None]) -> Iterator[Word]:
     begin = 0
     for place in range(1, len(word_ids) + 1):
         if place < len(word_ids) and word_ids[place] == word_ids[begin]:
@@ -146,7 +144,9 @@ class Rampart(EntityRecognizer):  # type: ignore[misc]
         value = text[word.start : word.end]
         common = word.pieces == 1 and value.islower()
         if word.suspicion >= (self._floors.common if common else self._floors.word):
-            plausible = _plausible(word.entity, value) and (word.entity is not Entity.DRIVER_LICENCE or _licence(text, word))
+            plausible = _plausible(word.entity, value) and (
+                word.entity is not Entity.DRIVER_LICENCE or _licence(text, word)
+            )
             return result(word.entity, word.start, word.end, word.suspicion) if plausible else None
         if self._floors.rare and english and word.pieces > 1 and _RARE.fullmatch(value):
             return result(Entity.PERSON, word.start, word.end, self._floors.rare)

@@ -1,3 +1,4 @@
+# ruff: noqa: RUF001 - other hands than ours write these signs
 """Street addresses by shape, in the orders people write them; what stands next to them is joined later (`assembly`)."""
 
 import re
@@ -32,7 +33,9 @@ def addresses() -> Patterned:
     )
     lower = rf"(?i)(?<![\w.]){_NUMBER}\s(?:[^\W\d_][\w'’.\-]{{1,30}}\s){{1,3}}(?:street|st|avenue|ave|road|rd|boulevard|blvd|drive|lane)(?!\w)\.?"
     leading = rf"(?<!\w)(?i:{_LEADING})\s(?:(?:de|del|della|di|la|le|les|du|des|do|da|dos|los|las|van|der|den|het|of|d'|l')\s?){{0,3}}(?:{_CAP}\s?){{1,4}},?\s?(?:n[°º.]?\s?)?(?:{_NUMBER})?"
-    corner = rf"(?i:(?:the\s)?(?:corner|intersection|junction) of)(?:\s(?:{_CAP}|{_NUMBER}|(?:and|&|de|del|du|la))){{2,10}}"
+    corner = (
+        rf"(?i:(?:the\s)?(?:corner|intersection|junction) of)(?:\s(?:{_CAP}|{_NUMBER}|(?:and|&|de|del|du|la))){{2,10}}"
+    )
     return Patterned(
         "addresses",
         (
@@ -55,7 +58,11 @@ def addresses() -> Patterned:
             ),
             Pattern(_A, re.compile(r"(?i)(?<!\w)(?:APO|FPO|DPO)\s(?:AA|AE|AP)\s\d{5}(?:-\d{4})?(?!\d)"), SURE),
             Pattern(
-                _A, re.compile(r"(?i)(?<!\w)US(?:NS|CGC|S|NV)\s[^\W\d_][\w'’.\-]{0,30}(?:\s[^\W\d_][\w'’.\-]{0,30})?,?\s{1,2}(?=[AFD]PO\s)"), LIKELY
+                _A,
+                re.compile(
+                    r"(?i)(?<!\w)US(?:NS|CGC|S|NV)\s[^\W\d_][\w'’.\-]{0,30}(?:\s[^\W\d_][\w'’.\-]{0,30})?,?\s{1,2}(?=[AFD]PO\s)"
+                ),
+                LIKELY,
             ),
             Pattern(_A, re.compile(rf"(?i)(?<!\w){_UNIT}(?!\w)"), SUSPECTED),
             Pattern(_A, re.compile(corner), LIKELY),

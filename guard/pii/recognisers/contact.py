@@ -1,3 +1,4 @@
+# ruff: noqa: RUF001 - other hands than ours write these signs
 """E-mail, phones, network addresses, handles and links."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# ruff: noqa: RUF001 - other hands than ours write these signs
 """Countries in the languages we read, capitals and great cities, US states: places the models miss at a text's edge.
 
 The country names are those `phonenumbers` carries (CLDR), the capitals those of the time-zone database.
@@ -40,7 +41,23 @@ Portland Praha Recife Rennes Rio_de_Janeiro Roma Rotterdam Sacramento Salamanca 
 San_Francisco San_José San_Jose Santander Seattle Sevilla Seville Sheffield Southampton Strasbourg Stuttgart Tampa The_Hague Tilburg Torino Toulouse
 Trieste Tucson Turin Utrecht Valencia Valladolid Venezia Venice Verona Vigo Warszawa Wien Wiesbaden Winnipeg Wroclaw Wrocław Würzburg
 Yokohama Zaragoza Zurich Zürich"""
-_SHORT = frozenset({"USA", "U.S.A.", "U.S.", "UK", "U.K.", "UAE", "NYC", "England", "Scotland", "Wales", "Holland", "Great Britain", "Britain"})
+_SHORT = frozenset(
+    {
+        "USA",
+        "U.S.A.",
+        "U.S.",
+        "UK",
+        "U.K.",
+        "UAE",
+        "NYC",
+        "England",
+        "Scotland",
+        "Wales",
+        "Holland",
+        "Great Britain",
+        "Britain",
+    }
+)
 
 
 @cache
@@ -107,7 +124,10 @@ class Places(EntityRecognizer):  # type: ignore[misc]
         first = _bare(words[place][0])
         for count in self._lengths.get(first, ()):
             parts = words[place : place + count]
-            if len(parts) == count and " ".join([part[0] for part in parts[:-1]] + [_bare(parts[-1][0])]) in self._known:
+            if (
+                len(parts) == count
+                and " ".join([part[0] for part in parts[:-1]] + [_bare(parts[-1][0])]) in self._known
+            ):
                 return count
         return 0
 

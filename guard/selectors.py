@@ -1,0 +1,57 @@
+"""What the guard is asked about: the tenant's PII policies. Every function works in the tenant's scope."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from django.db.models import F, OuterRef, QuerySet, Subquery
+
+from foundation.kernel.problems import FieldError, NotFound, Validation
+from foundation.kernel.scope import tenant_transaction
+from guard.models import PiiPolicyRecord, PiiPolicyVersion
+from guard.pii.policy import DEFAULT, PiiPolicy
+
+
+@dataclass(frozen=True, slots=True)
+class StoredPolicy:
+    """A version of a policy with its id and the moment it was made."""
+
+    id: UUID
+    policy: PiiPolicy
+    created_at: datetime
+
+
+def pii_policy(policy_id: UUID | None) -> PiiPolicy:
+    """The policy in force under this id, or the default one; raises `Validation` for an id there is none of."""
+    if policy_id is None:
+        return DEFAULT
+    try:
+        return stored_policy(policy_id).policy
+    except NotFound:
+        raise Validation(errors=[FieldError("/pii_policy_id", "unknown", "There is no such policy.")]) from None
+
+
+def stored_policy(policy_id: UUID) -> StoredPolicy:
+    """The version in force of one policy; raises `NotFound`."""
+    with tenant_transaction():
+        record = PiiPolicyRecord.objects.filter(id=policy_id).first()
+        if record is None:
+            raise NotFound
+        version = PiiPolicyVersion.objects.get(policy_id=policy_id, number=record.version)
+    return StoredPolicy(record.id, version.value(record.name), version.created_at)
+
+
+def policies_in_force() -> QuerySet[PiiPolicyVersion]:
+    """The versions in force, one a policy, with `name`. Inside `tenant_transaction`."""
+    records = PiiPolicyRecord.objects.filter(id=OuterRef("policy_id"))
+    versions = PiiPolicyVersion.objects.annotate(
+        name=Subquery(records.values("name")[:1]), in_force=Subquery(records.values("version")[:1])
+    )
+    return versions.filter(number=F("in_force"))
+
+
+def stored(version: PiiPolicyVersion) -> StoredPolicy:
+    """A row of `policies_in_force` as a value."""
+    return StoredPolicy(version.policy_id, version.value(version.name), version.created_at)

@@ -1,0 +1,1 @@
+"""What the guard does: one verb, one file."""
