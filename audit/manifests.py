@@ -77,10 +77,11 @@ def _manifest_root(tenant: UUID) -> bytes:
 
 def checked_head(tenant: UUID) -> Checkpoint | None:
     """The log's signed head as this transaction sees it, not behind the pin; None for an empty log."""
-    head = Head.objects.first()
-    checkpoint = _opened(head.note, tenant, log_verifier().vkey) if head else None
-    if checkpoint and (checkpoint.size, checkpoint.root) != (head.size, bytes(head.root)):
-        raise Integrity("The head is not what its note says.")
+    head, checkpoint = Head.objects.first(), None
+    if head is not None:
+        checkpoint = _opened(head.note, tenant, log_verifier().vkey)
+        if (checkpoint.size, checkpoint.root) != (head.size, bytes(head.root)):
+            raise Integrity("The head is not what its note says.")
     _hold_against_pin(tenant, checkpoint)
     return checkpoint
 
@@ -131,8 +132,17 @@ def _pending(ids: Sequence[UUID]) -> list[Change]:
 
 def pending_event(row: Outbox) -> Event:
     """The event in an outbox row, once the row is authentic; raises `Integrity` or `EventError`."""
-    nullable = (None if part is None else bytes(part) for part in (row.detail, row.query))
-    plain = Row(row.lane, row.n, row.tenant_id, row.id, bytes(row.entry), *nullable, tuple(row.touched), row.written_at)
+    plain = Row(
+        lane=row.lane,
+        n=row.n,
+        tenant=row.tenant_id,
+        id=row.id,
+        entry=bytes(row.entry),
+        detail=None if row.detail is None else bytes(row.detail),
+        query=None if row.query is None else bytes(row.query),
+        touched=tuple(row.touched),
+        written_at=row.written_at,
+    )
     if not hmac.compare_digest(bytes(row.mac), row_mac(mac_key("outbox"), plain, bytes(row.chain))):
         raise Integrity("An outbox row is not authentic.")
     return parse(plain.entry)

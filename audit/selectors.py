@@ -13,7 +13,7 @@ from audit.acts import Act
 from audit.event import Event, EventError, parse
 from audit.manifests import pending_event, verify_elements
 from audit.models import Detail, Entry, Outbox, Quarantine, Tile
-from audit.notes import Proof
+from audit.notes import Proof, b64
 from audit.pin import Pin, watch
 from foundation.kernel.clock import now
 from foundation.kernel.problems import Erased, FieldError, Integrity, NotFound, NotSequenced, Validation
@@ -68,6 +68,18 @@ class Inclusion:
     entry: bytes
     size: int
     proof: Proof
+
+    def body(self) -> dict[str, Any]:
+        """The proof object that the API answers and `audit.evidence` reads."""
+        return {
+            "event_id": str(self.event_id),
+            "entry": b64(self.entry),
+            "leaf_hash": b64(merkle.leaf_hash(self.entry)),
+            "index": self.proof.index,
+            "tree_size": self.size,
+            "hashes": [b64(item) for item in self.proof.hashes],
+            "checkpoint": self.proof.checkpoint,
+        }
 
 
 @dataclass(frozen=True, slots=True)
