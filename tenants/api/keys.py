@@ -9,6 +9,7 @@ from uuid import UUID
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from audit.services.receipts import receipt
 from foundation.kernel.principal import Role
 from foundation.kernel.problems import SecretShown
 from foundation.kernel.scope import tenant_transaction
@@ -18,7 +19,7 @@ from foundation.rest.idempotency import Done
 from foundation.rest.pages import ListQuery, page_of, pager
 from foundation.rest.serializers import Shape, StrictSerializer
 from foundation.rest.views import Endpoint
-from tenants.api.shapes import ReceiptShape, receipt
+from tenants.api.shapes import ReceiptShape
 from tenants.models import ApiKey
 from tenants.roles import BOUND_TO_SPACES, CREDENTIAL_ROLES
 from tenants.selectors import api_key, api_keys

@@ -7,6 +7,7 @@ from typing import Any
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from audit.services.receipts import receipt
 from foundation.kernel.problems import NotFound
 from foundation.kernel.scope import tenant_transaction
 from foundation.rest.etags import etag, if_match
@@ -14,7 +15,7 @@ from foundation.rest.fields import Choice, Integer
 from foundation.rest.pages import page_of
 from foundation.rest.serializers import Shape, StrictSerializer
 from foundation.rest.views import Endpoint
-from tenants.api.shapes import ReceiptShape, receipt
+from tenants.api.shapes import ReceiptShape
 from tenants.models import Resource
 from tenants.selectors import Standing, standing, standings
 from tenants.services.set_quota import set_quota

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from audit.event import Event
 from foundation.rest.fields import Moment, Text, Uuid
 from foundation.rest.serializers import Shape
 
@@ -17,9 +14,3 @@ class ReceiptShape(Shape):
     origin = Text()
     promise_by = Moment()
     signature = Text()
-
-
-def receipt(event: Event) -> dict[str, Any]:
-    from audit.services.receipts import receipt as made
-
-    return made(event)
