@@ -195,6 +195,7 @@ def _write(principal: Principal, drafts: Sequence[_Draft | Problem]) -> list[Sho
         refusals = {
             id(draft): _refuse(principal, draft) for draft in drafts if isinstance(draft, _Draft) and draft.rejected
         }
+        _complete(drafts)
     return [_outcome(draft, events, refusals) for draft in drafts]
 
 
