@@ -1,12 +1,16 @@
 """Certificates of erasure: what was done, how certain that is, and what is not covered. Never above the evidence."""
 
 import base64
+import json
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
 from audit.acts import Act
+from audit.event import Event
+from audit.selectors import inclusion
+from audit.services.certify import certify
 from audit.services.record import Target, record
 from foundation.kernel.canonical import canonical
 from foundation.kernel.clock import now, rfc3339
@@ -14,7 +18,6 @@ from foundation.kernel.ids import uuid7
 from foundation.kernel.principal import Principal
 from foundation.kernel.scope import current_tenant
 from foundation.keyring import keys
-from foundation.keyring.signing import signing_key
 from governance.models import Certificate, ErasureItem, ErasureRequest
 
 NOT_COVERED = (
@@ -24,29 +27,40 @@ NOT_COVERED = (
 )
 
 
-def issue(request: ErasureRequest, items: Sequence[ErasureItem], destruction: keys.Destruction) -> Certificate:
-    """Sign and keep a certificate for what the request has destroyed so far (inside a transaction)."""
+def issue(
+    request: ErasureRequest, items: Sequence[ErasureItem], destruction: keys.Destruction, destroyed: Event
+) -> Certificate:
+    """Sign and keep a certificate for what the request has destroyed so far (inside a transaction). `destroyed` is the
+    event that tells of the keys' destruction."""
     certificate_id = uuid7()
-    body = canonical(_body(certificate_id, request, items, destruction))
     principal = Principal.system(current_tenant())
     event = record(principal, Act.CERTIFICATE_ISSUE, target=Target("certificate", certificate_id, None))
-    signature = signing_key("certificate").sign(body)
-    certificate = Certificate(
-        id=certificate_id, request_id=request.id, body=body, signature=signature, issued_event_id=event.id
-    )
+    event_ids = [destroyed.id, event.id]
+    signed = certify(_body(certificate_id, request, items, destruction, event_ids), [])
+    certificate = Certificate(id=certificate_id, request_id=request.id, signed=canonical(signed), event_ids=event_ids)
     certificate.save(force_insert=True)
     return certificate
 
 
+def file_of(certificate: Certificate) -> dict[str, Any]:
+    """The certificate with the log's proofs (inside a transaction); raises `NotSequenced` until there are some."""
+    signed: dict[str, Any] = json.loads(bytes(certificate.signed))
+    return signed | {"proofs": [inclusion(event_id).body() for event_id in certificate.event_ids]}
+
+
 def _body(
-    certificate_id: UUID, request: ErasureRequest, items: Sequence[ErasureItem], destruction: keys.Destruction
+    certificate_id: UUID,
+    request: ErasureRequest,
+    items: Sequence[ErasureItem],
+    destruction: keys.Destruction,
+    event_ids: Sequence[UUID],
 ) -> dict[str, Any]:
     steps = Counter(item.step for item in items)
     return {
         "v": 1,
         "type": "memwrit.erasure",
         "id": str(certificate_id),
-        "tenant": str(request.tenant_id),
+        "tenant_id": str(request.tenant_id),
         "request": str(request.id),
         "basis": request.basis,
         "requested_at": rfc3339(request.created_at),
@@ -65,6 +79,7 @@ def _body(
         "backup_horizon": None,
         "probe": {"result": "nothing found", "stores": ["records", "versions", "index"]},
         "not_covered": list(NOT_COVERED),
+        "events": [str(event_id) for event_id in event_ids],
     }
 
 

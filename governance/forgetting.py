@@ -9,6 +9,7 @@ from typing import Any
 from uuid import UUID
 
 from audit.acts import Act
+from audit.event import Event
 from audit.services.record import Target, record
 from foundation.kernel.principal import Principal
 from foundation.kernel.scope import current_tenant, tenant_transaction
@@ -60,13 +61,16 @@ def keys_of(ids: Sequence[UUID]) -> dict[UUID, list[UUID]]:
     return found
 
 
-def shred(ids: Sequence[UUID], key_ids: Sequence[UUID]) -> keys.Destruction:
-    """Destroy the keys of frozen records, then their rows, and leave tombstones. May be repeated with the same ids."""
-    destruction = destroy_keys(key_ids)
+def shred(ids: Sequence[UUID], key_ids: Sequence[UUID]) -> tuple[keys.Destruction, Event]:
+    """Destroy the keys of frozen records, then their rows, and leave tombstones. May be repeated with the same ids.
+
+    Returns the evidence, and the event that tells of it.
+    """
+    destruction, event = destroy_keys(key_ids)
     purge(ids)
     for cube_id in ids:
         _entomb(cube_id)
-    return destruction
+    return destruction, event
 
 
 def drop_versions(version_ids: Sequence[UUID]) -> None:
@@ -90,18 +94,18 @@ def purge(ids: Sequence[UUID]) -> None:
         Version.objects.filter(memcube_id__in=ids).delete()
 
 
-def destroy_keys(key_ids: Sequence[UUID]) -> keys.Destruction:
+def destroy_keys(key_ids: Sequence[UUID]) -> tuple[keys.Destruction, Event]:
     """Destroy keys, which live in a database of their own: an event before, the act, an event after."""
     _record_destruction("intended", {"keys": len(key_ids)})
     destruction = keys.destroy(key_ids)
     shards = [[each.shard, each.old_epoch, each.new_epoch] for each in destruction.shards]
-    _record_destruction("done", {"keys": len(key_ids), "assurance": str(destruction.assurance), "shards": shards})
-    return destruction
+    told = {"keys": len(key_ids), "assurance": str(destruction.assurance), "shards": shards}
+    return destruction, _record_destruction("done", told)
 
 
-def _record_destruction(outcome: str, detail: dict[str, Any]) -> None:
+def _record_destruction(outcome: str, detail: dict[str, Any]) -> Event:
     with tenant_transaction():
-        record(Principal.system(current_tenant()), Act.KEY_DESTROY, outcome=outcome, detail=detail)
+        return record(Principal.system(current_tenant()), Act.KEY_DESTROY, outcome=outcome, detail=detail)
 
 
 def _entomb(cube_id: UUID) -> None:

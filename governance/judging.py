@@ -66,7 +66,7 @@ def judge_many(
     texts = [part.searchable() for part, redaction in cleared if isinstance(redaction, Redaction)]
     vectors = iter(embedder().embed(texts) if texts else ())
     embeddings = [next(vectors) if isinstance(redaction, Redaction) else None for _, redaction in cleared]
-    evidence = gather(principal, [part for part, _ in cleared], embeddings, subject_ids)
+    evidence = gather(principal, [part for part, _ in cleared], embeddings)
     results: list[Judged | PiiBlocked] = []
     for (part, redaction), embedding, subjects, seen in zip(cleared, embeddings, subject_ids, evidence, strict=True):
         if isinstance(redaction, PiiBlocked):

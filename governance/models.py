@@ -286,12 +286,11 @@ class ErasureItem(TenantOwned):
 
 
 class Certificate(TenantOwned):
-    """A signed certificate of erasure: canonical JSON, base64-free bytes exactly as signed."""
+    """A signed certificate of erasure, as its verifier reads it, but for the log's proofs of `event_ids`."""
 
     request_id = models.UUIDField()
-    body = models.BinaryField()
-    signature = models.BinaryField(max_length=64)
-    issued_event_id = models.UUIDField()
+    signed = models.BinaryField()
+    event_ids = ArrayField(models.UUIDField())
     created_at = models.DateTimeField(default=now)
 
 

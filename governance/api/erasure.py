@@ -1,23 +1,19 @@
 """`/v1/erasure_requests`, `/v1/erasure_certificates`, `/v1/operations`."""
 
-import base64
-import json
-from typing import Any
 from uuid import UUID
 
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from audit.acts import Act
-from audit.selectors import inclusion
 from audit.services.record import Target, record
-from foundation.kernel.problems import NotFound, NotSequenced, SecretShown
+from foundation.kernel.problems import NotFound, SecretShown
 from foundation.kernel.scope import tenant_transaction
-from foundation.keyring.signing import verify_key
 from foundation.rest.idempotency import Done
 from foundation.rest.pages import pager
 from foundation.rest.views import Endpoint
 from governance.api import rendering, shapes
+from governance.certificates import file_of
 from governance.models import Certificate, ErasureRequest, Operation
 from governance.services.approve_erasure import approve_erasure
 from governance.services.execute_erasure import execute_erasure
@@ -149,16 +145,4 @@ class OneCertificate(Endpoint):
             if row is None:
                 raise NotFound
             record(self.principal, Act.CERTIFICATE_READ, target=Target("certificate", id))
-        return Response(_file(row))
-
-
-def _file(row: Certificate) -> dict[str, Any]:
-    issued = proof(row.issued_event_id)
-    if issued is None:
-        raise NotSequenced(retry_after=1)
-    return {
-        "certificate": json.loads(bytes(row.body)),
-        "signature": base64.b64encode(bytes(row.signature)).decode(),
-        "key": verify_key("certificate"),
-        "proofs": [issued],
-    }
+            return Response(file_of(row))

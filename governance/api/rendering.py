@@ -9,8 +9,7 @@ from governance.models import Admission, ErasureRequest, MemCube, Operation, Ret
 from governance.opening import Memory, Shown
 from governance.services.place_hold import Held
 from governance.services.plan_erasure import PlannedErasure
-from governance.services.search import Found
-from governance.weighing import standing_of
+from governance.weighing import Found, standing_of
 
 Body = dict[str, Any]
 

@@ -27,9 +27,8 @@ class Migration(migrations.Migration):
                 ('id', models.UUIDField(default=foundation.kernel.ids.uuid7, editable=False, primary_key=True, serialize=False)),
                 ('tenant_id', models.UUIDField(default=foundation.kernel.scope.current_tenant, editable=False)),
                 ('request_id', models.UUIDField()),
-                ('body', models.BinaryField()),
-                ('signature', models.BinaryField(max_length=64)),
-                ('issued_event_id', models.UUIDField()),
+                ('signed', models.BinaryField()),
+                ('event_ids', django.contrib.postgres.fields.ArrayField(base_field=models.UUIDField(), size=None)),
                 ('created_at', models.DateTimeField(default=foundation.kernel.clock.now)),
             ],
             options={

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from django.conf import settings
 
+from audit.event import Event
 from foundation.kernel.clock import now, rfc3339
 from foundation.kernel.outbox import enqueue
 from foundation.kernel.scope import current_tenant, tenant_transaction
@@ -36,11 +37,11 @@ def run_erasure(request_id: UUID, operation_id: UUID | None) -> ErasureRequest:
     _note_keys(request, doomed)
     _to_ledger(request, doomed)
     _progress(operation_id, "destroy")
-    destruction = _destroy(request, doomed)
+    destruction, event = _destroy(request, doomed)
     _progress(operation_id, "probe")
     _probe(doomed)
     _progress(operation_id, "certify")
-    return _finish(request, doomed, destruction, operation_id)
+    return _finish(request, destruction, event, operation_id)
 
 
 def _request(request_id: UUID) -> ErasureRequest:
@@ -79,17 +80,17 @@ def _note_keys(request: ErasureRequest, doomed: list[UUID]) -> None:
                 ErasureItem.objects.filter(request_id=request.id, memcube_id=cube_id).update(key_ids=key_ids)
 
 
-def _destroy(request: ErasureRequest, doomed: list[UUID]) -> keys.Destruction:
+def _destroy(request: ErasureRequest, doomed: list[UUID]) -> tuple[keys.Destruction, Event]:
     with tenant_transaction():
         items = ErasureItem.objects.filter(request_id=request.id)
         key_ids = [key for item in items if item.memcube_id in doomed for key in item.key_ids]
-    destruction = forgetting.shred(doomed, [*key_ids, *([request.subject_id] if request.subject_id else [])])
+    evidence = forgetting.shred(doomed, [*key_ids, *([request.subject_id] if request.subject_id else [])])
     with tenant_transaction():
         if request.subject_id:
             unnamed = {"lookup": os.urandom(32), "sealed_name": None, "erased_at": now()}
             Subject.objects.filter(id=request.subject_id, erased_at=None).update(**unnamed)
         ErasureItem.objects.filter(request_id=request.id, memcube_id__in=doomed).update(step=Step.PURGED)
-    return destruction
+    return evidence
 
 
 def _probe(doomed: list[UUID]) -> None:
@@ -100,7 +101,7 @@ def _probe(doomed: list[UUID]) -> None:
 
 
 def _finish(
-    request: ErasureRequest, doomed: list[UUID], destruction: keys.Destruction, operation_id: UUID | None
+    request: ErasureRequest, destruction: keys.Destruction, event: Event, operation_id: UUID | None
 ) -> ErasureRequest:
     with tenant_transaction():
         items = list(ErasureItem.objects.filter(request_id=request.id))
@@ -109,7 +110,7 @@ def _finish(
         request.assurance = destruction.assurance
         request.index_assurance = "A0"  # until the index is re-keyed
         request.finished_at = now()
-        certificate = issue(request, items, destruction)
+        certificate = issue(request, items, destruction, event)
         request.certificate_id = certificate.id
         request.save(force_update=True)
         if operation_id:

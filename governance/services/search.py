@@ -18,15 +18,14 @@ from foundation.search import index
 from foundation.search.fusion import Fused
 from governance import lifecycle, opening
 from governance.models import MemCube, Retrieval, RetrievalHit, Space, State
-from governance.opening import Memory, Row
+from governance.opening import Row
 from governance.sealed import lookup
 from governance.selectors import PRESENT, Moment, at_moment, is_expired, may_read
 from governance.services.name_subjects import find_subjects
-from governance.weighing import weigh
+from governance.weighing import Found, first_seen, weigh
 from guard.pii.pool import redactor
 from guard.pii.port import PiiUnavailable
 from guard.selectors import pii_policy
-from guard.types import Standing
 from tenants.policy import Resource, may, reachable_spaces
 
 MOST = 100
@@ -43,17 +42,6 @@ class Question:
     labels: tuple[str, ...] = ()
     subjects: tuple[str, ...] = ()
     moment: Moment = PRESENT
-
-
-@dataclass(frozen=True, slots=True)
-class Found:
-    """One result: the memory, its place in the ranking, and how far it may be believed."""
-
-    memory: Memory
-    fused: Fused
-    standing: Standing
-    trust: float
-    disputed_by: tuple[UUID, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,15 +62,17 @@ class _Candidates:
 def search(principal: Principal, *, question: Question) -> Answer:
     """The `k` best memories the principal may see. Raises `Unavailable` while the index is being rebuilt."""
     spaces = _spaces(principal, question)
-    plan = _plan(principal, question, spaces)
+    asked = cleared(question.query, spaces)
+    plan = _plan(principal, question, asked, spaces)
     with tenant_transaction(snapshot=True):
         fused = index.search(plan)
         candidates = _judge_again(principal, fused, question)
+        since = first_seen({bytes(row.version.source_key) for row, _ in candidates.rows})
     opened = {memory.place: memory for memory in opening.unseal_existing([row for row, _ in candidates.rows])}
     hits = [
         (opened[place], each) for row, each in candidates.rows if (place := (row.cube.id, row.version.number)) in opened
     ]
-    return _hand_out(principal, question, weigh(hits), candidates.withheld)
+    return _hand_out(principal, question, weigh(hits, since, asked), candidates.withheld)
 
 
 def _spaces(principal: Principal, question: Question) -> frozenset[UUID] | None:
@@ -94,10 +84,10 @@ def _spaces(principal: Principal, question: Question) -> frozenset[UUID] | None:
     return frozenset(question.spaces)
 
 
-def _plan(principal: Principal, question: Question, spaces: frozenset[UUID] | None) -> index.Plan:
+def _plan(principal: Principal, question: Question, asked: str, spaces: frozenset[UUID] | None) -> index.Plan:
     subjects = find_subjects([lookup("subject", name, 32) for name in question.subjects]).values()
     return index.plan(
-        cleared(question.query, spaces),
+        asked,
         spaces=spaces,
         roles={principal.role},
         k=question.k,

@@ -23,6 +23,7 @@ class Purpose(models.TextChoices):
     INDEX = "index"  # the blind index, by index epoch
     QUERY_DAY = "query-day"  # the query texts of one day
     RECEIPT = "receipt"  # the sealed details of audit events
+    RECORD = "record"  # names and reasons that staff wrote: holds, erasure requests
     INTEGRITY = "integrity"  # policy headers and manifests
     LOOKUP = "lookup"  # keyed hashes of names and identifiers
     CURSOR = "cursor"  # page cursors

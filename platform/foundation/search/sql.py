@@ -58,13 +58,18 @@ def standing(plan: Plan) -> list[Clause]:
         Clause("(valid_from IS NULL OR valid_from <= %s)", [valid_at]),
         Clause("(valid_to IS NULL OR valid_to > %s)", [valid_at]),
     ]
+    known = [] if plan.known_at is None else [Clause("recorded_at <= %s", [plan.known_at])]
+    return [*clauses, *known, *_current(plan)]
+
+
+def _current(plan: Plan) -> list[Clause]:
+    """What had not been superseded. A version that was may still be the last word on the past that `as_of` asks for:
+    the reader, who knows the record's whole history, decides between them."""
+    if plan.as_of is not None:
+        return []
     if plan.known_at is None:
-        return [*clauses, Clause("superseded_at IS NULL")]
-    return [
-        *clauses,
-        Clause("recorded_at <= %s", [plan.known_at]),
-        Clause("(superseded_at IS NULL OR superseded_at > %s)", [plan.known_at]),
-    ]
+        return [Clause("superseded_at IS NULL")]
+    return [Clause("(superseded_at IS NULL OR superseded_at > %s)", [plan.known_at])]
 
 
 def asked_for(plan: Plan) -> list[Clause]:

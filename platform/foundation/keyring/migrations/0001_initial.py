@@ -40,7 +40,7 @@ class Migration(migrations.Migration):
                 ('id', models.UUIDField(default=foundation.kernel.ids.uuid7, editable=False, primary_key=True, serialize=False)),
                 ('tenant_id', models.UUIDField(default=foundation.kernel.scope.current_tenant, editable=False)),
                 ('shard', models.PositiveSmallIntegerField()),
-                ('purpose', models.CharField(choices=[('version', 'Version'), ('subject', 'Subject'), ('pseudonym', 'Pseudonym'), ('index', 'Index'), ('query-day', 'Query Day'), ('receipt', 'Receipt'), ('integrity', 'Integrity'), ('lookup', 'Lookup'), ('cursor', 'Cursor'), ('idempotency-day', 'Idempotency Day')], max_length=16)),
+                ('purpose', models.CharField(choices=[('version', 'Version'), ('subject', 'Subject'), ('pseudonym', 'Pseudonym'), ('index', 'Index'), ('query-day', 'Query Day'), ('receipt', 'Receipt'), ('record', 'Record'), ('integrity', 'Integrity'), ('lookup', 'Lookup'), ('cursor', 'Cursor'), ('idempotency-day', 'Idempotency Day')], max_length=16)),
                 ('epoch', models.BigIntegerField()),
                 ('subjects', django.contrib.postgres.fields.ArrayField(base_field=models.UUIDField(), default=list, size=None)),
                 ('wrapped', models.BinaryField()),
@@ -49,7 +49,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 'indexes': [models.Index(fields=['tenant_id', 'shard', 'id'], name='key_by_shard')],
-                'constraints': [models.CheckConstraint(condition=models.Q(('purpose__in', ['version', 'subject', 'pseudonym', 'index', 'query-day', 'receipt', 'integrity', 'lookup', 'cursor', 'idempotency-day'])), name='key_purpose_is_known')],
+                'constraints': [models.CheckConstraint(condition=models.Q(('purpose__in', ['version', 'subject', 'pseudonym', 'index', 'query-day', 'receipt', 'record', 'integrity', 'lookup', 'cursor', 'idempotency-day'])), name='key_purpose_is_known')],
             },
         ),
         migrations.CreateModel(
