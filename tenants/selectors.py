@@ -24,13 +24,13 @@ def authenticated(text: str) -> Principal:
     given = credentials.parse(text)
     with tenant_scope(given.tenant_id), tenant_transaction():
         key = _keys().filter(key_id=given.key_id).first()
-    credentials.require_secret(given, None if key is None else key.digest)
+    credentials.require_secret(given, None if key is None else bytes(key.digest))
     if key is None or not _valid(key):
         raise Unauthenticated
     return Principal(
         id=key.principal_id,
         tenant_id=given.tenant_id,
-        kind=PrincipalKind(key.kind),
+        kind=PrincipalKind(key.kind),  # type: ignore[attr-defined]
         role=Role(key.role),
         spaces=frozenset(key.spaces),
         name=key.name,

@@ -36,7 +36,7 @@ def load(request: HttpRequest, most: int) -> bytes:
     if len(data) > most:
         raise TooLarge(f"A body has at most {most} bytes.")
     request._body = data  # type: ignore[attr-defined]
-    request._read_started = True
+    request._read_started = True  # type: ignore[attr-defined]
     request.META["CONTENT_LENGTH"] = str(len(data))
     return data
 

@@ -18,7 +18,7 @@ def etag(version: int, rev: int = 0) -> str:
 
 def if_match(request: Request) -> str:
     """The precondition that PATCH, PUT and DELETE must carry; raises `PreconditionRequired` (428)."""
-    header = request.headers.get("If-Match", "").strip()
+    header: str = request.headers.get("If-Match", "").strip()
     if not header:
         raise PreconditionRequired("Send If-Match with the ETag that you read.")
     return header

@@ -13,6 +13,7 @@ from typing import Any
 from uuid import UUID
 
 from rest_framework import serializers
+from rest_framework.exceptions import ValidationError
 
 from foundation.kernel.clock import rfc3339
 
@@ -61,7 +62,7 @@ class Name(Text):
     """A short name that may stand readable: see `NAME`."""
 
     def __init__(self, **kwargs: Any) -> None:
-        super().__init__(**({"pattern": NAME, "max_length": 64} | kwargs))
+        super().__init__(pattern=NAME, max_length=64, **kwargs)
 
 
 class Integer(serializers.Field):
@@ -139,12 +140,12 @@ class Moment(serializers.Field):
 
     def to_internal_value(self, data: Any) -> datetime:
         found = _MOMENT.fullmatch(data) if isinstance(data, str) and len(data) <= 64 else None
-        if found is None:
-            self.fail("invalid")
         try:
-            return _moment(found)
+            if found is not None:
+                return _moment(found)
         except (ValueError, OverflowError):
-            self.fail("invalid")
+            pass
+        raise ValidationError(self.error_messages["invalid"], code="invalid")
 
     def to_representation(self, value: datetime) -> str:
         return rfc3339(value) or ""
@@ -182,7 +183,7 @@ class Span(serializers.Field):
     def to_internal_value(self, data: Any) -> timedelta:
         found = _SPAN.fullmatch(data) if isinstance(data, str) else None
         if found is None:
-            self.fail("invalid")
+            raise ValidationError(self.error_messages["invalid"], code="invalid")
         days, hours, minutes, seconds = (int(part or 0) for part in found.groups())
         span = timedelta(days=days, hours=hours, minutes=minutes, seconds=seconds)
         if self.max_value is not None and span > self.max_value:

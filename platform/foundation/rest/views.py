@@ -83,7 +83,8 @@ class Endpoint(APIView):
     # -- the way of a request -------------------------------------------------------------------------------------
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        self.args, self.kwargs, self.headers = args, kwargs, {}
+        self.args, self.kwargs = args, kwargs
+        self.headers: dict[str, str] = {}
         self.request = asked = self.initialize_request(request, *args, **kwargs)
         with ExitStack() as self.scopes:
             try:
