@@ -8,8 +8,8 @@ import pytest
 
 from foundation.kernel import clock
 from foundation.kernel.problems import Unavailable
-from foundation.kernel.scope import tenant_scope, tenant_transaction
-from foundation.keyring import keys, rotation, turning
+from foundation.kernel.scope import current_tenant, tenant_scope, tenant_transaction
+from foundation.keyring import keys, rotation, turning, wrapping
 from foundation.keyring.kms import Assurance, kms
 from tests.foundation.keyring.build import (
     adversary,
@@ -268,6 +268,68 @@ def test_an_intent_that_others_overtook_begins_anew(tenant):
         assert keys.destroy(doomed).shards[0].new_epoch == 3
     assert opened_anew([*doomed, *survivors]) == survivors
     assert kms().epochs(tenant, 0) == {3}
+
+
+def test_a_slower_intent_never_turns_a_shard_back(tenant):
+    secrets = made(5)
+    mine, theirs, *_ = secrets
+    overtaken = []
+
+    def overtake(step):
+        if step == "rotation.created" and not overtaken:
+            overtaken.append(True)
+            in_thread(lambda: rotation.destroy([theirs]))()
+
+    with at_steps(overtake):
+        assert keys.destroy([mine]).shards[0].new_epoch == 4, "2 was overtaken by 3"
+    assert kms().epochs(tenant, 0) == {4}
+    assert opened_anew(secrets) == {id_: secrets[id_] for id_ in secrets if id_ not in (mine, theirs)}
+
+
+def turned_to_next() -> int:
+    targets = turning.intend([0])
+    kms().create_epoch(current_tenant(), 0, targets[0])
+    turning.turn(targets, [])
+    return targets[0]
+
+
+def test_the_end_of_one_rotation_spares_the_epoch_another_is_about_to_turn_to(tenant):
+    doomed, survivors = split(made(4), 1)
+    targets = {}
+
+    def intend(step):
+        if step == "rotation.rewrapped" and not targets:
+            targets.update(turning.intend([0]))
+            kms().create_epoch(tenant, 0, targets[0])
+
+    with at_steps(intend):
+        assert keys.destroy(doomed).assurance == Assurance.A2
+    assert kms().epochs(tenant, 0) == {2, 3}
+    turning.turn(targets, [])
+    rotation.finish(0)
+    assert opened_anew(survivors) == survivors
+    assert kms().epochs(tenant, 0) == {3}
+
+
+def test_a_key_that_another_rotator_moves_meanwhile_is_not_left_on_the_way(tenant, monkeypatch):
+    """The other one had begun when its epoch was the newest: it moves 1 to 2 and destroys 1, while 3 is current."""
+    secrets = made(4)
+    assert [turned_to_next(), turned_to_next()] == [2, 3]
+    read, moved = turning.left_behind, []
+
+    def left_behind_then_moved(*of):
+        found = read(*of)
+        if not moved:
+            moved.append(True)
+            carried, wrapped, _ = wrapping.carry(found, 2)
+            turning.move(carried, 2, wrapped)
+            kms().destroy_epoch(tenant, 0, 1)
+        return found
+
+    monkeypatch.setattr(turning, "left_behind", left_behind_then_moved)
+    rotation.finish(0)
+    assert kms().epochs(tenant, 0) == {3}
+    assert opened_anew(secrets) == secrets
 
 
 def test_recovery_spares_a_young_intent(tenant):
