@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import os
+import shutil
 from pathlib import Path
 
 from memwrit.embedded.account import Account, choose
@@ -61,6 +62,11 @@ class DataDirectory:
             raise InUse(f"{self.path} is in use by another memwrit server") from None
         self._lock = descriptor
 
+    @property
+    def locked(self) -> bool:
+        """Whether this process holds the directory."""
+        return self._lock is not None
+
     def unlock(self) -> None:
         if self._lock is not None:
             os.close(self._lock)
@@ -83,6 +89,12 @@ class DataDirectory:
         account.give(folder)
         folder.chmod(0o700)
         return folder
+
+    def drop_socket_folder(self) -> None:
+        """Leave nothing in the system's temporary folder."""
+        folder = self.socket_folder()
+        if folder.parent != self.real:
+            shutil.rmtree(folder, ignore_errors=True)
 
     def _place(self, account: Account) -> None:
         """Make the folder; where the account cannot reach it, as a link into the system's state folder."""

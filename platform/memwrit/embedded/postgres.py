@@ -83,6 +83,8 @@ class Cluster:
         process, self.process = self.process, None
         if process is not None:
             _end(process)
+        if self.directory.locked:
+            self.directory.drop_socket_folder()
         self.directory.unlock()
 
     def tend(self) -> None:
@@ -150,7 +152,19 @@ class Cluster:
             raise DataDirectoryError(f"initdb failed: {done.stderr.strip()}")
 
     def _spawn(self, postgres: Path, data: Path, socket: Path) -> None:
-        settings = COMMON | SILENT | (DURABLE if self.durable else FLEETING) | {"unix_socket_directories": str(socket)}
+        """Start it. One that will not start has said nothing, by its settings: it is asked once more, aloud."""
+        try:
+            self._launch(postgres, data, socket, {})
+        except DataDirectoryError:
+            self._launch(postgres, data, socket, {"log_min_messages": "fatal"})
+            # It does start: nobody but us was connected yet. Now once more as it is meant to be.
+            assert self.process is not None
+            _end(self.process)
+            self._launch(postgres, data, socket, {})
+
+    def _launch(self, postgres: Path, data: Path, socket: Path, aloud: dict[str, str]) -> None:
+        settings = COMMON | SILENT | (DURABLE if self.durable else FLEETING) | aloud
+        settings["unix_socket_directories"] = str(socket)
         command = [str(postgres), "-D", str(data)]
         command += [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
         log = self.directory.part("logs") / "postgresql.log"

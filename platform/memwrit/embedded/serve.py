@@ -112,7 +112,14 @@ class Server:
     def _web(self, listener: socket.socket) -> Child:
         """gunicorn on a socket we keep open: while it starts again, callers wait instead of being refused."""
         command = [sys.executable, "-m", "gunicorn", "memwrit.wsgi:application"]
-        command += ["--bind", f"fd://{listener.fileno()}", "--worker-class", "gthread", "--no-control-socket"]
+        command += [
+            "--bind",
+            f"fd://{listener.fileno()}",
+            "--worker-class",
+            "gthread",
+            "--preload",
+            "--no-control-socket",
+        ]
         command += ["--workers", str(WORKERS), "--threads", str(THREADS), "--timeout", "60", "--graceful-timeout", "20"]
         command += ["--keep-alive", "5", "--log-level", "error", "--logger-class", "memwrit.embedded.journal.Journal"]
         environment = attach.environment(self.settings, attach.WEB)

@@ -1,0 +1,7 @@
+"""`python -m benchmarks NAME [ARGS]`: JSON lines on stdout, a table on stderr. Each benchmark is a module with `run`."""
+
+import sys
+
+from benchmarks.running import main
+
+sys.exit(main("benchmarks", sys.argv[1:]))
