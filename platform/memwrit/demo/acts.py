@@ -93,7 +93,7 @@ def guard(stage: Stage) -> Lines:
         expect(state in attack.refusals, f"{attack.called} was {state} ({', '.join(reasons) or 'no reason'})")
         expect(bool(reasons), f"{attack.called} was {state} without a reason")
         held += [answer.location] if state == "held" else []
-        told.append(f"{state:<9} {attack.called:<19} “{shorten(_said(attack), 52)}” → {', '.join(reasons)}")
+        told.append(f"{state:<9} {attack.called:<18} “{shorten(_said(attack), 44)}” → {', '.join(reasons)}")
         stage.bar.step()
     return told + _review(stage.first, held)
 
@@ -166,8 +166,8 @@ def isolation(stage: Stage) -> Lines:
     there, nowhere = ({**answer.body, "trace_id": None} for answer in asked)
     expect(there == nowhere, "another company's id is told apart from one that never was")
     body = {"query": stage.story.question.text, "spaces": [stage.first.space]}
-    stage.other.admin.post("/v1/memories:search", body).must(404)
-    return ["another company's memory: 404, word for word as an id that never was; its space: 404"]
+    stage.other.agent.post("/v1/memories:search", body).must(404)
+    return ["another company's memory: 404, word for word as an id that never was; searching its space: 404"]
 
 
 # --- rollback ---

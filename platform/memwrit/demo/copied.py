@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import threading
 from types import FrameType
 from wsgiref.simple_server import WSGIRequestHandler, make_server
 
@@ -21,18 +22,19 @@ class Silent(WSGIRequestHandler):
         pass
 
 
-def _end(_signal: int, _frame: FrameType | None) -> None:
-    sys.exit(0)
-
-
 def main(data: str) -> None:
     """Bring up the copy's PostgreSQL and serve it with the web process's rights alone."""
-    signal.signal(signal.SIGTERM, _end)
     attach(data, WEB)
     os.environ["DJANGO_SETTINGS_MODULE"] = "memwrit.settings"
     from django.core.wsgi import get_wsgi_application
 
     with make_server("127.0.0.1", 0, get_wsgi_application(), handler_class=Silent) as server:
+
+        def end(_signal: int, _frame: FrameType | None) -> None:
+            # From a thread: it waits for the loop, which goes on only after this handler.
+            threading.Thread(target=server.shutdown).start()
+
+        signal.signal(signal.SIGTERM, end)
         print(f"ready http://127.0.0.1:{server.server_port}", flush=True)
         server.serve_forever()
 
