@@ -57,15 +57,15 @@ def first_chain(lane: UUID, tenant: UUID) -> bytes:
     return hashlib.sha256(b"memwrit lane" + lane.bytes + tenant.bytes).digest()
 
 
-def next_chain(chain: bytes, row: Row) -> bytes:
-    """The running hash after `row`."""
-    return hashlib.sha256(b"memwrit row" + chain + row.n.to_bytes(8, "big") + row.digest()).digest()
+def next_chain(chain: bytes, n: int, digest: bytes) -> bytes:
+    """The running hash after row `n`, whose digest is given."""
+    return hashlib.sha256(b"memwrit row" + chain + n.to_bytes(8, "big") + digest).digest()
 
 
-def row_mac(key: bytes, row: Row, chain: bytes) -> bytes:
+def row_mac(key: bytes, row: Row, digest: bytes, chain: bytes) -> bytes:
     """Authenticates a row by itself (a reader knows no row before it) and, by the running hash, its whole lane."""
     place = row.lane.bytes + row.n.to_bytes(8, "big")
-    return hmac.digest(key, b"memwrit outbox" + place + chain + row.digest(), "sha256")
+    return hmac.digest(key, b"memwrit outbox" + place + chain + digest, "sha256")
 
 
 def state_mac(key: bytes, lane: UUID, tenant: UUID, n: int, chain: bytes, closed: bool) -> bytes:

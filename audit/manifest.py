@@ -18,6 +18,8 @@ from audit.event import ELEMENT, Change
 
 BUCKET, GROUP, TOP = 0, 1, 2
 FAN_OUT = 256
+REMEMBERED = 512
+"""Groups and tops kept in memory by their hash (up to 30 KB each)."""
 ERASED = bytes(ELEMENT)
 _PAIR = 16 + ELEMENT
 _SUMMARY = 32 + 16 + 16
@@ -173,7 +175,7 @@ class Manifest:
             self._load({(BUCKET, self._count(BUCKET) - 1): self._summaries[GROUP, len(groups) - 1][-1].hash})
 
     def _load(self, expected: Mapping[Place, bytes]) -> None:
-        missing = {k: v for k, v in expected.items() if k not in self._bodies and k not in self._summaries}
+        missing = {k: v for k, v in expected.items() if k not in self._bodies and not self._known(k, v)}
         if not missing:
             return
         bodies = self._fetch(list(missing))
@@ -181,15 +183,30 @@ class Manifest:
             body = bodies.get(place)
             if body is None or node_hash(place[0], body) != digest:
                 raise ManifestError("a node of the manifest is not the one its parent names")
-            self._keep(place, bytes(body))
+            self._keep(place, digest, bytes(body))
 
-    def _keep(self, place: Place, body: bytes) -> None:
+    def _known(self, place: Place, digest: bytes) -> bool:
+        """Whether the node is loaded, or was seen before: a hash names one body, wherever it was read."""
+        if place in self._summaries:
+            return True
+        seen = _inner.get(digest) if place[0] != BUCKET else None
+        if seen is not None:
+            self._summaries[place] = list(seen)
+        return seen is not None
+
+    def _keep(self, place: Place, digest: bytes, body: bytes) -> None:
         if place[0] != BUCKET:
-            self._summaries[place] = _summaries(body)
+            summaries = self._summaries[place] = _summaries(body)
+            if len(_inner) >= REMEMBERED:
+                _inner.clear()
+            _inner[digest] = tuple(summaries)
             return
         self._bodies[place] = bytearray(body)
         for offset in range(0, len(body), _PAIR):
             self._slots[body[offset : offset + 16]] = place[1], offset + 16
+
+
+_inner: dict[bytes, tuple[Summary, ...]] = {}
 
 
 def _summaries(body: bytes) -> list[Summary]:

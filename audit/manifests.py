@@ -143,6 +143,6 @@ def pending_event(row: Outbox) -> Event:
         touched=tuple(row.touched),
         written_at=row.written_at,
     )
-    if not hmac.compare_digest(bytes(row.mac), row_mac(mac_key("outbox"), plain, bytes(row.chain))):
+    if not hmac.compare_digest(bytes(row.mac), row_mac(mac_key("outbox"), plain, plain.digest(), bytes(row.chain))):
         raise Integrity("An outbox row is not authentic.")
     return parse(plain.entry)

@@ -37,9 +37,10 @@ def follow(
         end = ends.get(row.lane) or _start(states.get(row.lane), row.lane, row.tenant, lane_key)
         if row.n != end.n + 1:
             raise Fault(Reason.LANE)
-        if not hmac.compare_digest(one.mac, row_mac(outbox_key, row, one.chain)):
+        digest = row.digest()
+        if not hmac.compare_digest(one.mac, row_mac(outbox_key, row, digest, one.chain)):
             raise Fault(Reason.MAC)
-        if one.chain != next_chain(end.chain, row):
+        if one.chain != next_chain(end.chain, row.n, digest):
             raise Fault(Reason.LANE)
         closed = heartbeat.is_heartbeat(row.entry)
         ends[row.lane] = LaneState(row.lane, row.tenant, row.n, one.chain, closed, b"")
@@ -60,8 +61,8 @@ def _authenticated(end: LaneState, key: bytes) -> LaneState:
     return LaneState(end.id, end.tenant, end.n, end.chain, end.closed, mac)
 
 
-def events(waiting: Sequence[Waiting]) -> list[tuple[Waiting, Event]]:
-    """The events among a tenant's followed rows; raises `Fault` for one that is not what its row says."""
+def events(waiting: Sequence[Waiting]) -> list[tuple[bytes, Event]]:
+    """The events among a tenant's followed rows, with their bytes; raises `Fault` for one unlike its row."""
     found = []
     for one in waiting:
         if heartbeat.is_heartbeat(one.row.entry):
@@ -73,7 +74,7 @@ def events(waiting: Sequence[Waiting]) -> list[tuple[Waiting, Event]]:
         touched = tuple(change.id for change in event.changes)
         if (event.id, event.tenant, touched) != (one.row.id, one.row.tenant, one.row.touched):
             raise Fault(Reason.EVENT)
-        found.append((one, event))
+        found.append((one.row.entry, event))
     if len({event.id for _, event in found}) != len(found):
         raise Fault(Reason.REPEAT)
     return found

@@ -40,12 +40,12 @@ class Growth:
         return [(self.tenant, *place, self.manifest.body(place)) for place in self.manifest.changed]
 
 
-def grow(rows: Rows, tenant: UUID, head: HeadRow | None, events: Sequence[Event]) -> Growth:
-    """Append events to a tenant's log and their deltas to its manifest; raises `Fault`."""
+def grow(rows: Rows, tenant: UUID, head: HeadRow | None, events: Sequence[tuple[bytes, Event]]) -> Growth:
+    """Append events, each with its exact bytes, to a tenant's log and their deltas to its manifest; raises `Fault`."""
     checkpoint = checks.checkpoint(head) if head else None
-    manifest, root = _manifest(rows, tenant, checkpoint, events)
+    manifest, root = _manifest(rows, tenant, checkpoint, [event for _, event in events])
     size = head.size if head else 0
-    entries = [_entry(event, size + at) for at, event in enumerate(events)]
+    entries = [_entry(entry, event, size + at) for at, (entry, event) in enumerate(events)]
     return _append(rows, tenant, head, entries, manifest, root)
 
 
@@ -102,8 +102,8 @@ def _manifest(
         raise Fault(Reason.MANIFEST) from None
 
 
-def _entry(event: Event, index: int) -> EntryRow:
-    entry, target = event.entry(), event.target
+def _entry(entry: bytes, event: Event, index: int) -> EntryRow:
+    target = event.target
     return EntryRow(
         tenant=event.tenant,
         id=event.id,

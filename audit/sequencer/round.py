@@ -115,7 +115,7 @@ class Sequencer:
             if part.tenant in wrong:
                 raise Fault(wrong[part.tenant])
             if events:
-                part.growth = growth.grow(rows, part.tenant, head, [event for _, event in events])
+                part.growth = growth.grow(rows, part.tenant, head, events)
         except Fault as fault:
             quarantine(rows, part.tenant, fault)
             return False

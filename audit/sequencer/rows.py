@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+from psycopg import pq
+
 from audit.lanes import Row
 from audit.manifest import Place
 from audit.origin import DIRECTORY
@@ -73,6 +75,7 @@ class Rows:
 
     def __init__(self, cursor: Any) -> None:
         self._cursor = cursor
+        cursor.cursor.format = pq.Format.BINARY  # bytes come as they are, not as hex to be read
 
     def _all(self, sql: str, *values: Any) -> list[Any]:
         self._cursor.execute(sql, values)
@@ -121,7 +124,7 @@ class Rows:
         found = self._all(
             """SELECT o.tenant_id, o.id, o.lane, o.n, o.chain, o.entry, o.detail, o.query, o.touched, o.mac,
                       o.written_at, o.seq
-                 FROM unnest(%s::uuid[]) AS t(id) CROSS JOIN LATERAL
+                 FROM unnest(%b::uuid[]) AS t(id) CROSS JOIN LATERAL
                       (SELECT * FROM audit_outbox x WHERE x.tenant_id = t.id ORDER BY x.seq LIMIT %s) o""",
             list(tenants),
             quota,
@@ -133,7 +136,7 @@ class Rows:
 
     def lanes(self, ids: Iterable[UUID]) -> dict[UUID, LaneState]:
         found = self._all(
-            "SELECT id, tenant_id, n, chain, closed, mac FROM audit_lane WHERE id = ANY(%s::uuid[])", list(ids)
+            "SELECT id, tenant_id, n, chain, closed, mac FROM audit_lane WHERE id = ANY(%b::uuid[])", list(ids)
         )
         return {row[0]: LaneState(*row) for row in found}
 
@@ -146,7 +149,7 @@ class Rows:
             )
         else:
             found = self._all(
-                "SELECT tenant_id, size, root, note FROM audit_head WHERE tenant_id = ANY(%s::uuid[])", list(tenants)
+                "SELECT tenant_id, size, root, note FROM audit_head WHERE tenant_id = ANY(%b::uuid[])", list(tenants)
             )
         return {row[0]: HeadRow(*row) for row in found}
 
@@ -171,7 +174,7 @@ class Rows:
     def known(self, tenants: Sequence[UUID], ids: Sequence[UUID]) -> set[UUID]:
         """Those tenants of the given (tenant, event id) pairs of which an event is in the log already."""
         found = self._all(
-            """SELECT DISTINCT e.tenant_id FROM unnest(%s::uuid[], %s::uuid[]) AS asked(tenant_id, id)
+            """SELECT DISTINCT e.tenant_id FROM unnest(%b::uuid[], %b::uuid[]) AS asked(tenant_id, id)
                  JOIN audit_entry e ON e.tenant_id = asked.tenant_id AND e.id = asked.id""",
             list(tenants),
             list(ids),
@@ -181,7 +184,7 @@ class Rows:
     def overgrown(self, sizes: Sequence[tuple[UUID, int]]) -> set[UUID]:
         """Those tenants whose table has entries beyond the head: nobody but the sequencer puts them there."""
         found = self._all(
-            """SELECT t.id FROM unnest(%s::uuid[], %s::bigint[]) AS t(id, size) WHERE EXISTS
+            """SELECT t.id FROM unnest(%b::uuid[], %s::bigint[]) AS t(id, size) WHERE EXISTS
                  (SELECT 1 FROM audit_entry e WHERE e.tenant_id = t.id AND e."index" >= t.size)""",
             [tenant for tenant, _ in sizes],
             [size for _, size in sizes],
@@ -192,8 +195,8 @@ class Rows:
         self._do(
             """INSERT INTO audit_entry (tenant_id, id, "index", leaf_hash, entry, act, actor_id, target_kind, target_id,
                                         outcome, policy, ts)
-               SELECT * FROM unnest(%s::uuid[], %s::uuid[], %s::bigint[], %s::bytea[], %s::bytea[], %s::text[],
-                 %s::uuid[], %s::text[], %s::uuid[], %s::text[], %s::text[], %s::bigint[])""",
+               SELECT * FROM unnest(%b::uuid[], %b::uuid[], %s::bigint[], %b::bytea[], %b::bytea[], %s::text[],
+                 %b::uuid[], %s::text[], %b::uuid[], %s::text[], %s::text[], %s::bigint[])""",
             *([getattr(entry, name) for entry in entries] for name in EntryRow.__slots__),
         )
 
@@ -201,7 +204,7 @@ class Rows:
         rows = [row for row in rows if row.detail is not None]
         self._do(
             """INSERT INTO audit_detail (tenant_id, id, sealed, query)
-               SELECT * FROM unnest(%s::uuid[], %s::uuid[], %s::bytea[], %s::bytea[])
+               SELECT * FROM unnest(%b::uuid[], %b::uuid[], %b::bytea[], %b::bytea[])
                ON CONFLICT (tenant_id, id) DO NOTHING""",
             [row.tenant for row in rows],
             [row.id for row in rows],
@@ -219,7 +222,7 @@ class Rows:
         last = columns.rpartition(" ")[2]
         self._do(
             f"""INSERT INTO {table} (tenant_id, id, {columns})
-                SELECT * FROM unnest(%s::uuid[], %s::uuid[], %s::int[], %s::bigint[], %s::bytea[])
+                SELECT * FROM unnest(%b::uuid[], %b::uuid[], %s::int[], %s::bigint[], %b::bytea[])
                 ON CONFLICT (tenant_id, {key}) DO UPDATE SET {last} = excluded.{last}""",  # noqa: S608 - no input
             [value[0] for value in values],
             [uuid7() for _ in values],
@@ -264,7 +267,7 @@ class Rows:
     def put_lanes(self, lanes: Sequence[LaneState]) -> None:
         self._do(
             """INSERT INTO audit_lane (id, tenant_id, n, chain, closed, mac, seen_at)
-               SELECT *, now() FROM unnest(%s::uuid[], %s::uuid[], %s::bigint[], %s::bytea[], %s::bool[], %s::bytea[])
+               SELECT *, now() FROM unnest(%b::uuid[], %b::uuid[], %s::bigint[], %b::bytea[], %s::bool[], %b::bytea[])
                ON CONFLICT (tenant_id, id) DO UPDATE SET n = excluded.n, chain = excluded.chain,
                  closed = excluded.closed, mac = excluded.mac, seen_at = excluded.seen_at""",
             *([getattr(lane, name) for lane in lanes] for name in LaneState.__slots__),
@@ -277,7 +280,7 @@ class Rows:
     def drop(self, rows: Sequence[Row]) -> None:
         """Take sequenced rows out of the outbox."""
         self._do(
-            """DELETE FROM audit_outbox o USING unnest(%s::uuid[], %s::uuid[]) AS done(tenant_id, id)
+            """DELETE FROM audit_outbox o USING unnest(%b::uuid[], %b::uuid[]) AS done(tenant_id, id)
                 WHERE o.tenant_id = done.tenant_id AND o.id = done.id""",
             [row.tenant for row in rows],
             [row.id for row in rows],

@@ -38,6 +38,7 @@ class Pending:
     """An event of the open transaction, with what is sealed beside it."""
 
     event: Event
+    entry: bytes
     detail: bytes
     query: bytes | None
 
@@ -74,8 +75,8 @@ def record(
         changes=tuple(changes),
         commit=sealed.commit,
     )
-    event.entry()  # refuses what is too large now, not at the end of the transaction
-    _buffer(work, Pending(event, sealed.detail, sealed.query))
+    # Encoded now, so that what is too large is refused here and not at the end of the transaction.
+    _buffer(work, Pending(event, event.entry(), sealed.detail, sealed.query))
     return event
 
 
@@ -95,7 +96,7 @@ def _flush(work: UnitOfWork) -> None:
     if not pending:
         return
     refuse_if_stopped()
-    write(work, [(one.event.id, one.event.entry(), one) for one in pending], heartbeat_row=False)
+    write(work, [(one.event.id, one.entry, one) for one in pending], heartbeat_row=False)
     wake.after(work)
 
 
@@ -114,8 +115,9 @@ def write(
     for event_id, entry, pending in entries:
         n += 1
         row = _row(lane, n, event_id, entry, pending, at)
-        chain = next_chain(chain, row)
-        rows.append(_stored(row, chain, row_mac(key, row, chain)))
+        digest = row.digest()
+        chain = next_chain(chain, n, digest)
+        rows.append(_stored(row, chain, row_mac(key, row, digest, chain)))
     Outbox.objects.bulk_create(rows, batch_size=500)
     work.after_commit(lambda: _committed(lane, n, chain, open=not heartbeat_row))
 
