@@ -231,9 +231,9 @@ def forget(stage: Stage) -> Lines:
     request = tenant.compliance.get(f"/v1/erasure_requests/{plan['id']}").must(200).body
     expect(request["state"] == "done", f"the request ended {request['state']}")
     expect(request["assurance"] in ("A2", "A3"), f"assurance {request['assurance']}: the keys were not destroyed")
-    stage.left["forget"] = {"certificate_id": done["certificate_id"], "secret": plan["request_secret"]}
+    stage.left["forget"] = {"secret": plan["request_secret"], **done, "assurance": request["assurance"]}
     counts, took = plan["counts"], f"{stage.seconds['forget']:.1f} s"
-    records = f"{counts['records']} memories and {counts['derived_sole']} derived from them"
+    records = f"{counts['records'] + counts['derived_sole']} memories, what was made of them included"
     return [
         f"{who.person}: {records}, in {took}; assurance {request['assurance']}, index {request['index_assurance']}",
         f"GET: 410 for all {len(doomed)} · search: nothing of theirs · other people's memories: still served",

@@ -77,12 +77,13 @@ def certificate(stage: Stage) -> Lines:
     stage.from_act("log")
     file = json.loads(place(stage, "certificate.json").read_text(encoding="utf-8"))
     facts = _verified(stage, "certificate", "certificate.json", _other_count)
+    expect(facts["assurance"] == stage.from_act("forget")["assurance"], "the certificate claims something else")
     body, secret = file["certificate"], stage.from_act("forget")["secret"]
     opened = hashlib.sha256(f"{secret}\0{stage.story.forgetting.subject}".encode()).digest()
     expect(base64.b64encode(opened).decode() == body["subject_commitment"], "the commitment does not open")
     dead = _dead_epochs(stage, body["key_destruction"])
     return [
-        f"{facts}; a changed count: refused",
+        f"verified offline: assurance {facts['assurance']}, {facts['proofs']} proofs; with a changed count: refused",
         f"{dead} epoch key{'s' * (dead != 1)} destroyed, in no file any more; the person is named only by a secret",
     ]
 
@@ -115,21 +116,25 @@ def log(stage: Stage) -> Lines:
     ]
 
 
-def _verified(stage: Stage, what: str, name: str, spoil: Callable[[Body], None], *more: str) -> str:
-    """What the verifier says of a file; `Broken` if it refuses it, or accepts it spoilt."""
-    code, said = _verify(stage, what, name, *more)
-    expect(code == VERIFIED, f"memwrit verify {what} says: {said}")
+def _verified(stage: Stage, what: str, name: str, spoil: Callable[[Body], None], *more: str) -> Body:
+    """What the verifier found in a file; `Broken` if it refuses it, or accepts it spoilt."""
+    code, found = _verify(stage, what, name, *more)
+    expect(code == VERIFIED, f"memwrit verify {what} says: {found}")
     spoilt = copy.deepcopy(json.loads(place(stage, name).read_text(encoding="utf-8")))
     spoil(spoilt)
     _save(stage, f"spoilt-{name}", spoilt)
     code, words = _verify(stage, what, f"spoilt-{name}", *more)
-    expect(code == REFUSED, f"memwrit verify {what} accepts a changed file: {words}")
-    return said
+    expect(code == REFUSED, f"memwrit verify {what} does not refuse a changed file: {words}")
+    return found
 
 
-def _verify(stage: Stage, what: str, name: str, *more: str) -> tuple[int, str]:
-    done = memwrit("verify", what, str(place(stage, name)), "--key", str(place(stage, "keys.json")), *more)
-    return done.returncode, (done.stdout or done.stderr).strip()
+def _verify(stage: Stage, what: str, name: str, *more: str) -> tuple[int, Body]:
+    """The verifier's exit code, and what it says."""
+    done = memwrit("verify", what, str(place(stage, name)), "--key", str(place(stage, "keys.json")), "--json", *more)
+    try:
+        return done.returncode, json.loads(done.stdout)
+    except ValueError:
+        return done.returncode, {"verdict": done.stderr.strip()[-200:]}
 
 
 def _other_count(file: Body) -> None:
