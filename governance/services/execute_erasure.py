@@ -6,7 +6,7 @@ from audit.acts import Act
 from audit.services.record import Target, record
 from foundation.kernel.outbox import enqueue
 from foundation.kernel.principal import Principal
-from foundation.kernel.problems import FieldError, ManifestChanged, Validation
+from foundation.kernel.problems import ManifestChanged
 from foundation.kernel.scope import tenant_transaction
 from foundation.rest import idempotency
 from governance.cascade import cascade
@@ -25,9 +25,7 @@ def execute_erasure(principal: Principal, *, request_id: UUID, expected_manifest
     may(principal, Act.ERASURE_EXECUTE)
     with tenant_transaction():
         request = lock_plan(request_id, (S.PLANNED, S.APPROVED))
-        if expected_manifest != request.manifest:
-            raise Validation(errors=[FieldError("/expected_manifest", "mismatch", "Not this request's manifest.")])
-        if cascade(selection_of(request)).manifest != request.manifest:
+        if not expected_manifest == request.manifest == cascade(selection_of(request)).manifest:
             raise ManifestChanged
         operation = Operation(kind="erasure", total=len(STEPS))
         operation.save(force_insert=True)

@@ -1,0 +1,26 @@
+"""The REST API as a client meets it: real credentials of two tenants, through every layer."""
+
+from __future__ import annotations
+
+import pytest
+
+
+@pytest.fixture(autouse=True)
+def quick(settings):
+    """Marked persons and hashed words, as in `tests/governance`: the models have tests of their own."""
+    settings.PII_REDACTOR = "tests.governance.plain.MarkedRedactor"
+    settings.EMBEDDER = "hash"
+
+
+@pytest.fixture
+def here(database):
+    from tests.api.builders import World
+
+    return World("here")
+
+
+@pytest.fixture
+def there(database):
+    from tests.api.builders import World
+
+    return World("there")
