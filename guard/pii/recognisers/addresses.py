@@ -45,7 +45,7 @@ def addresses() -> Patterned:
             Pattern(
                 _A,
                 re.compile(
-                    rf"(?i)(?<!\w)(?:{_NUMBER}\s)?(?:[^\W\d_][\w.\-]{{1,20}}\s){{0,2}}{_COMPOUND}\s{_NUMBER}(?!\w)"
+                    rf"(?<!\w)(?:{_NUMBER}\s)?(?:{_CAP}\s){{0,2}}(?i:{_COMPOUND})\s{_NUMBER}(?!\w)"
                 ),
                 LIKELY,
             ),
