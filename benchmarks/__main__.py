@@ -1,4 +1,4 @@
-"""`python -m benchmarks NAME [ARGS]`: JSON lines on stdout, a table on stderr. Each benchmark is a module with `run`."""
+"""`python -m benchmarks NAME [ARGS]`: JSON lines on stdout, a table on stderr. Each is a module with `run`."""
 
 import sys
 

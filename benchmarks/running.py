@@ -25,10 +25,10 @@ def main(package: str, arguments: Sequence[str]) -> int:
 
 def names(package: str) -> list[str]:
     """Modules of `package` that can be run, told without importing them."""
-    found = []
+    found = set()
     for folder in import_module(package).__path__:
         for module in iter_modules([folder]):
             source = Path(folder) / f"{module.name}.py"
             if source.exists() and "\ndef run(" in source.read_text(encoding="utf-8"):
-                found.append(module.name)
+                found.add(module.name)
     return sorted(found)

@@ -51,7 +51,7 @@ def resign() -> None:
 
 def retention() -> int:
     """What falls due by time: expiries, and keys whose rotation was interrupted."""
-    return cast(int, import_module("memwrit.upkeep").run_due())
+    return cast(int, import_module("memwrit.upkeep").upkeep.round())
 
 
 JOBS = (

@@ -1,49 +1,85 @@
-"""What falls due by time rather than by a request: keys whose rotation was interrupted, expiries, old day keys."""
+"""What falls due by time rather than by a request: rotations that were interrupted, an index that a crash emptied."""
 
 from __future__ import annotations
 
 import logging
 import time
 from collections.abc import Callable, Iterator
-from importlib import import_module
+from dataclasses import dataclass
+from datetime import timedelta
 from uuid import UUID
 
 log = logging.getLogger("memwrit.upkeep")
 
-# `module:function`, called in each active tenant's scope, every so many seconds. Each is idempotent.
-DUTIES: dict[str, float] = {}
-_last: dict[str, float] = {}
+
+@dataclass(frozen=True, slots=True)
+class Duty:
+    """Something to do in each active tenant's scope, every so many seconds. Idempotent."""
+
+    name: str
+    act: Callable[[], object]
+    every: float
 
 
-def run_due() -> int:
-    """Run what is due, for every tenant; returns 0: nothing is ever left over for at once."""
-    for name, every in DUTIES.items():
-        now = time.monotonic()
-        if now - _last.get(name, -every) >= every:
-            _last[name] = now
-            _for_each_tenant(name, _function(name))
-    return 0
+class Upkeep:
+    """The duties, and when each was last done. `round` is one look at all of them."""
+
+    def __init__(self, duties: tuple[Duty, ...]) -> None:
+        self.duties = duties
+        self._last: dict[str, float] = {}
+
+    def round(self) -> int:
+        """Do what is due, for every tenant; 0, for nothing is left over that could be done at once."""
+        for duty in self.duties:
+            now = time.monotonic()
+            if now - self._last.get(duty.name, -duty.every) >= duty.every:
+                self._last[duty.name] = now
+                for_each_tenant(duty.name, duty.act)
+        return 0
 
 
-def _function(name: str) -> Callable[[], object]:
-    module, _, function = name.partition(":")
-    found: Callable[[], object] = getattr(import_module(module), function)
-    return found
-
-
-def _for_each_tenant(name: str, duty: Callable[[], object]) -> None:
+def for_each_tenant(name: str, act: Callable[[], object]) -> None:
     """One tenant's failure holds up no other."""
     from foundation.kernel.scope import tenant_scope
 
-    for tenant_id in _tenants():
+    for tenant_id in tenants():
         try:
             with tenant_scope(tenant_id):
-                duty()
+                act()
         except Exception:
-            log.exception("%s failed", name)
+            log.exception("%s failed for a tenant", name)
 
 
-def _tenants() -> Iterator[UUID]:
+def tenants() -> Iterator[UUID]:
+    """Every active tenant."""
     from foundation.kernel.models import Registry
 
     return iter(list(Registry.objects.filter(state=Registry.State.ACTIVE).values_list("id", flat=True)))
+
+
+def recover_keys() -> None:
+    """Complete or undo rotations of killed processes.
+
+    No grace: rotations run in the worker alone, and undoing one that is under way only makes it begin anew.
+    """
+    from foundation.keyring.rotation import recover
+
+    recover(timedelta(seconds=0) if _first_round() else timedelta(seconds=60))
+
+
+def restore_index() -> None:
+    """Fill index generations again that a crash emptied (the tables are UNLOGGED)."""
+    from governance.indexing import restore
+
+    restore()
+
+
+_began = time.monotonic()
+
+
+def _first_round() -> bool:
+    """Shortly after the start, whatever is unfinished was left by a process that is no more."""
+    return time.monotonic() - _began < 15.0
+
+
+upkeep = Upkeep((Duty("key recovery", recover_keys, 15.0), Duty("index restoration", restore_index, 15.0)))

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from uuid import UUID
 
 from foundation.kernel.models import Registry
+from memwrit.upkeep import tenants
 
 
 class Refused(Exception):
@@ -30,6 +31,11 @@ def one_id(given: str, argument: str) -> UUID:
         return UUID(given)
     except ValueError:
         raise Refused(f"{argument} is not an id") from None
+
+
+def chosen_tenants(arguments: argparse.Namespace) -> list[UUID]:
+    """The tenant named by `--tenant`, else every active one."""
+    return [known_tenant(arguments.tenant)] if arguments.tenant else list(tenants())
 
 
 def known_tenant(given: str) -> UUID:
