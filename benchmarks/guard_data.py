@@ -13,8 +13,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-FIT_SLICES = ("email", "facts", "synthetic", "tweets", "chat-user", "chat-assistant")
-
 
 def data_folder() -> Path:
     folder = Path(os.environ.get("MEMWRIT_DATA", Path(__file__).resolve().parents[2] / "shared" / "data"))
@@ -68,17 +66,34 @@ def chats() -> Iterator[Text]:
                 yield Text(f"chat-{turn['role']}", f"chat:{name}", turn["content"], own=True)
 
 
+def episodes() -> list[dict[str, str]]:
+    """Real agent episodes over a hospital data base: question, knowledge, code."""
+    rows: list[dict[str, str]] = read("ehr/episodes_dev.json")
+    return rows
+
+
+def notes() -> Iterator[Text]:
+    """The prose of episodes and traces: what an agent writes down as knowledge."""
+    for number, row in enumerate(episodes()):
+        yield Text("notes", f"notes:{number}", row["knowledge"])
+    for number, trace in enumerate(read("strategyqa/traces_dev.json")):
+        yield Text("notes", f"facts:{number}", " ".join(trace["facts"]))
+
+
 def locomo() -> Iterator[Text]:
     """For evaluation only: its licence keeps it out of everything that is fitted."""
     for conversation in read("locomo/locomo_dev.json.gz"):
         for name, turns in conversation["conversation"].items():
             if isinstance(turns, list):
-                yield from (Text("locomo", f"locomo:{conversation.get('sample_id', '')}:{name}", turn["text"], own=True) for turn in turns)
+                yield from (
+                    Text("locomo", f"locomo:{conversation.get('sample_id', '')}:{name}", turn["text"], own=True)
+                    for turn in turns
+                )
 
 
 def benign() -> list[Text]:
     """Everything that may be fitted from."""
-    return [*emails(), *facts(), *synthetic(), *tweets(), *chats()]
+    return [*emails(), *facts(), *synthetic(), *tweets(), *notes(), *chats()]
 
 
 def directives() -> list[tuple[str, str]]:

@@ -17,7 +17,9 @@ from dataclasses import dataclass
 _BIDI_OVERRIDE = "\u202d\u202e"
 _BIDI_EMBED = "\u202a\u202b\u202c\u2066\u2067\u2068\u2069"
 _ZERO_WIDTH = "\u200b\u200c\u200d\u2060\ufeff\u180e\u2061\u2062\u2063\u2064\u3164\uffa0\u115f\u1160"
-_INVISIBLE = re.compile(f"[{_ZERO_WIDTH}{_BIDI_OVERRIDE}{_BIDI_EMBED}\u200e\u200f\u061c\u00ad\U000e0000-\U000e0fff]|[\ufe00-\ufe0e]")
+_INVISIBLE = re.compile(
+    f"[{_ZERO_WIDTH}{_BIDI_OVERRIDE}{_BIDI_EMBED}\u200e\u200f\u061c\u00ad\U000e0000-\U000e0fff]|[\ufe00-\ufe0e]"
+)
 _TAG = re.compile("[\U000e0000-\U000e007f]+")
 _FLAG = re.compile("\U0001f3f4[\U000e0061-\U000e007a\U000e0030-\U000e0039]{3,6}\U000e007f")
 _SELECTORS = re.compile("[\ufe00-\ufe0f]{2,}|[\U000e0100-\U000e01ef]{2,}")
@@ -30,7 +32,9 @@ _COMMON = frozenset(
     "the and you your that this for with not all are was have has from now any will just must what when which how to of in is it be "
     "on as by or at an if do we they them then send ignore instructions previous delete user patient data".split()
 )
-_LOOKALIKE = str.maketrans("аеорсухіјѕԁոАВЕКМНОРСТХІЈЅαορινκΑΒΕΖΗΙΚΜΝΟΡΤΥΧ", "aeopcyxijsdnABEKMHOPCTXIJSaopivkABEZHIKMNOPTYX")
+_LOOKALIKE = str.maketrans(
+    "аеорсухіјѕԁոАВЕКМНОРСТХІЈЅαορινκΑΒΕΖΗΙΚΜΝΟΡΤΥΧ", "aeopcyxijsdnABEKMHOPCTXIJSaopivkABEZHIKMNOPTYX"
+)
 _MIXED = re.compile(r"\b(?=\w*[A-Za-z])(?=\w*[\u0370-\u052f])\w+\b")
 
 
@@ -87,7 +91,9 @@ def _decoded(text: str) -> list[str]:
 def _base64(word: str) -> str:
     """The text under a base64 word, or "" where it is not text (a hash, a key, a long identifier)."""
     try:
-        raw = base64.b64decode(word.translate(str.maketrans("-_", "+/")).rstrip("=") + "=" * (-len(word.rstrip("=")) % 4), validate=True)
+        raw = base64.b64decode(
+            word.translate(str.maketrans("-_", "+/")).rstrip("=") + "=" * (-len(word.rstrip("=")) % 4), validate=True
+        )
         plain = raw.decode("utf-8")
     except (binascii.Error, ValueError):
         return ""

@@ -9,7 +9,7 @@ from functools import lru_cache
 from guard.normalise import normalise
 from guard.signals.ground import grounded
 from guard.types import Candidate, Effect, Episode, Path, Shape
-from guard.values import terms, typed_values
+from guard.values import asserted, terms, typed_values
 from guard.vocabulary import DELETING, HIGH_IMPACT, NEGATIONS, NO, READING, SENDING, WRITING, YES
 
 _LABELS = {
@@ -19,20 +19,31 @@ _LABELS = {
     "answer": "outcome", "outcome": "outcome", "result": "outcome", "final answer": "outcome", "observation": "outcome",
 }  # fmt: skip
 _LABEL = re.compile(
-    r"(?:^|(?<=[\n.?!;\]\"]))[ \t#*>-]*(" + "|".join(sorted(_LABELS, key=len, reverse=True)) + r")[ \t*]*(?:\d{1,2}[ \t]*)?:[ \t*]*",
+    r"(?:^|(?<=[\n.?!;\]\"]))[ \t#*>-]*("
+    + "|".join(sorted(_LABELS, key=len, reverse=True))
+    + r")[ \t*]*(?:\d{1,2}[ \t]*)?:[ \t*]*",
     re.IGNORECASE,
 )
 _CALL = re.compile(r"\b([A-Za-z_][\w.]*)\(|\b((?:[A-Z][a-z]+){2,}|[A-Z][a-z]+[A-Z]{2,}|\w+_\w+)[ \t]+\(")
 _SQL = re.compile(r"\b(SELECT|INSERT|UPDATE|DELETE|DROP|TRUNCATE|ALTER)\b\s+(?:\*|\w+)", re.IGNORECASE)
-_SHELL = re.compile(r"(?:^|[\n;|&`$(\"'])\s*(?:sudo\s+)?(rm|curl|wget|nc|scp|rsync|dd|mkfs|shred)\s+[-\w/.:\"']", re.MULTILINE)
-_TARGET = re.compile(r"(?:https?|ftp|wss?)://[^\s'\"<>)]+|\b\d{1,3}(?:\.\d{1,3}){3}\b|[\w.+-]+@[\w-]+\.[\w.]+|\bwww\.[\w.-]+|<(?:EMAIL|URL|IP)\w*>", re.I)
+_SHELL = re.compile(
+    r"(?:^|[\n;|&`$(\"'])\s*(?:sudo\s+)?(rm|curl|wget|nc|scp|rsync|dd|mkfs|shred)\s+[-\w/.:\"']", re.MULTILINE
+)
+_TARGET = re.compile(
+    r"(?:https?|ftp|wss?)://[^\s'\"<>)]+|\b\d{1,3}(?:\.\d{1,3}){3}\b|[\w.+-]+@[\w-]+\.[\w.]+|\bwww\.[\w.-]+|<(?:EMAIL|URL|IP)\w*>",
+    re.I,
+)
 _FIRST_PERSON = re.compile(r"\b(i|i'm|i've|i'd|i'll|my|me|mine|we|our)\b", re.IGNORECASE)
 _PREFERS = re.compile(
-    r"\b(prefer(?:s|red|ence)?|favou?rite|likes?|loves?|enjoys?|hates?|dislikes?|can't stand|rather|always wants?|allergic|vegetarian|vegan|call me|usually|fan of)\b", re.I
+    r"\b(prefer(?:s|red|ence)?|favou?rite|likes?|loves?|enjoys?|hates?|dislikes?|can't stand|rather|always wants?|allergic|vegetarian|vegan|call me|usually|fan of)\b",
+    re.I,
 )
-_ASSISTANT = frozenset({"assistant", "ai", "model", "bot", "system", "agent"})
-_OWN_TYPES = frozenset({"conversation", "chat", "user", "agent", "episode", "agent_trace", "trace", "experience"})
-_STORE = re.compile(r"db|table|conn|cursor|collection|\bos\b|shutil|fs\b|store|repo|file|path|client|session|api|user|record|admin", re.I)
+ASSISTANT = frozenset({"assistant", "ai", "model", "bot", "system", "agent"})
+OWN_TYPES = frozenset({"conversation", "chat", "user", "agent", "episode", "agent_trace", "trace", "experience"})
+_STORE = re.compile(
+    r"db|table|conn|cursor|collection|\bos\b|shutil|fs\b|store|repo|file|path|client|session|api|user|record|admin",
+    re.I,
+)
 _NUMERAL = re.compile(r"(?<!\w)[\w-]*\d[\w-]*")
 _CAMEL = re.compile(r"[A-Z]?[a-z]+|[A-Z]+(?![a-z])")
 
@@ -49,7 +60,7 @@ def build_path(candidate: Candidate) -> Path:
         shape=shape,
         subjects=tuple(candidate.subjects),
         relation=terms(body)[:64],
-        values=typed_values(claim or body)[:64],
+        values=typed_values(asserted(claim or body))[:64],
         functions=functions,
         effect=effect,
         outcome=outcome_of(clean.outcome),
@@ -60,7 +71,9 @@ def build_path(candidate: Candidate) -> Path:
 
 def read_episode(candidate: Candidate) -> Episode | None:
     """The episode as given, or read out of the text by its labels; `None` where there is neither."""
-    if candidate.episode is not None and any((candidate.episode.question, candidate.episode.action, candidate.episode.outcome)):
+    if candidate.episode is not None and any(
+        (candidate.episode.question, candidate.episode.action, candidate.episode.outcome)
+    ):
         return candidate.episode
     return parse_episode(candidate.content)
 
@@ -81,7 +94,9 @@ def parse_episode(text: str) -> Episode | None:
 
 
 def _clean(episode: Episode) -> Episode:
-    fields = (normalise(text).text for text in (episode.question, episode.knowledge, _code(episode.action), episode.outcome))
+    fields = (
+        normalise(text).text for text in (episode.question, episode.knowledge, _code(episode.action), episode.outcome)
+    )
     return Episode(*fields)
 
 
@@ -100,7 +115,9 @@ def _code(action: str) -> str:
 def _shape(candidate: Candidate, episode: Episode | None) -> Shape:
     if episode is not None:
         return Shape.EPISODE if functions_of(_code(episode.action)) else Shape.TRACE
-    return Shape.PREFERENCE if _PREFERS.search(candidate.content[:4000]) and len(candidate.content) < 1200 else Shape.FACT
+    return (
+        Shape.PREFERENCE if _PREFERS.search(candidate.content[:4000]) and len(candidate.content) < 1200 else Shape.FACT
+    )
 
 
 def functions_of(action: str) -> tuple[str, ...]:
@@ -114,11 +131,20 @@ def functions_of(action: str) -> tuple[str, ...]:
 def _called(name: str) -> str:
     """The function's own name; `remove` and `drop` keep the object they act on, for a list is not a data base."""
     base, _, last = name.rpartition(".")
-    if base and last.split("_")[0] in {"remove", "drop", "dropna", "clear", "pop", "discard"} and not _STORE.search(base):
+    if (
+        base
+        and last.split("_")[0] in {"remove", "drop", "dropna", "clear", "pop", "discard"}
+        and not _STORE.search(base)
+    ):
         return "pop"
     return last
 
 
+WORDS_OF_CHANGE = (
+    (DELETING | SENDING | WRITING | {"forget", "deleted", "removed", "clean", "reset", "share", "notify"})
+    - READING
+    - {"order", "book", "mail", "email", "type", "run", "file", "drop"}
+)
 _BUILTINS = frozenset(
     """len max min sum sorted list dict set tuple str int float bool print range enumerate zip map round abs any all format append items keys values
     join split strip lower upper replace get count index extend most_common Counter defaultdict datetime strptime strftime timedelta now date
@@ -131,7 +157,7 @@ def effect_of(episode: Episode) -> Effect:
 
     Sending is exfiltration when it goes to a target the question never named; else it is a write like any other.
     """
-    effects = [_function_effect(name) for name in functions_of(episode.action)]
+    effects = [function_effect(name) for name in functions_of(episode.action)]
     named = set(_TARGET.findall(episode.question.lower()))
     foreign = set(_TARGET.findall(episode.action.lower())) - named
     if Effect.EXFIL in effects and not foreign:
@@ -141,7 +167,7 @@ def effect_of(episode: Episode) -> Effect:
 
 
 @lru_cache(maxsize=4096)
-def _function_effect(name: str) -> Effect:
+def function_effect(name: str) -> Effect:
     words = [part.lower() for part in _CAMEL.findall(name)]
     known = set(words)
     if known & DELETING:
@@ -178,15 +204,19 @@ def _hints(candidate: Candidate, shape: Shape, episode: Episode, body: str, effe
         hints.append("grounded")
     if any(word in NEGATIONS or word.endswith("n't") for word in body.lower().split()):
         hints.append("negated")
-    hints += [f"high-impact:{name}" for name, pattern in HIGH_IMPACT.items() if shape is not Shape.EPISODE and pattern.search(body)]
+    hints += [
+        f"high-impact:{name}"
+        for name, pattern in HIGH_IMPACT.items()
+        if shape is not Shape.EPISODE and pattern.search(body)
+    ]
     return hints
 
 
 def _owned(candidate: Candidate, shape: Shape, body: str) -> bool:
     """Whether the memory is its speaker's own to state: what a person says of themself, what an agent did itself."""
-    if candidate.source_type.lower() not in _OWN_TYPES and not candidate.trusted:
+    if candidate.source_type.lower() not in OWN_TYPES and not candidate.trusted:
         return False
     if shape is Shape.EPISODE:
         return True
-    by_assistant = (candidate.speaker or "").lower() in _ASSISTANT
+    by_assistant = (candidate.speaker or "").lower() in ASSISTANT
     return shape is Shape.PREFERENCE and not by_assistant and bool(_FIRST_PERSON.search(body))

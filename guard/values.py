@@ -19,19 +19,32 @@ _DATE = re.compile(
     re.IGNORECASE,
 )
 _NUM = re.compile(
-    r"(?<![\w-])(?P<cur>[$€£]\s?)?(?P<num>\d[\d,]*(?:\.\d+)?|" + "|".join(NUMBER_WORDS) + r")(?P<ord>st|nd|rd|th)?(?:[\s-]?(?P<unit>%|[^\W\d_]+))?", re.IGNORECASE
+    r"(?<![\w-])(?P<cur>[$€£]\s?)?(?P<num>\d[\d,]*(?:\.\d+)?|"
+    + "|".join(NUMBER_WORDS)
+    + r")(?P<ord>st|nd|rd|th)?(?:[\s-]?(?P<unit>%|[^\W\d_]+))?",
+    re.IGNORECASE,
 )
 _CAP = r"(?:(?:[A-Z]|Mrs?|Ms|Dr|St|Jr|Sr|Mt)\.|[A-ZÀ-ÞŁŠŽ][\w'’&-]*)"
 _ENTITY = re.compile(rf"{_CAP}(?:(?:\s+(?:of|the|de|la|le|del|van|von|der|di|da|and|&|in|for|to)){{0,2}}\s+{_CAP})*")
 _QUOTED = re.compile(r"[\"“”]([^\"“”\n]{2,80})[\"“”]|(?<!\w)['‘]([^'‘’\n]{4,60})['’](?!\w)")
 _SENTENCE_START = re.compile(r"(?:^|[.!?:;\n\"“]\s*)$")
+_CONTRAST = re.compile(
+    r"\b(?:(?:is|was|are|were|does|did|do|has|had|have|it's)?\s*(?:not(?! only)|never)|(?:is|was|are|were|does|did|do)n't|instead of|rather than|unlike|contrary to|in contrast to|as opposed to|"
+    r"different from|despite|neither|no longer|(?:commonly|frequently|often|widely|typically|usually|mistakenly|wrongly) (?:\w+ )?(?:believed|assumed|thought|misattributed|mistaken|known))\b[^.,;:!?]*",
+    re.IGNORECASE,
+)
+_ADDRESS = re.compile(r"(?:https?://|www\.|@)\S+|\b(?:RT|AM|PM)\b|\d{1,2}:\d\d")
 _DATE_TOKENS = frozenset({"DATE", "DATE_TIME", "DATE_OF_BIRTH", "DOB", "TIME"})
-_NUM_TOKENS = frozenset({"AGE", "AMOUNT", "MONEY", "PHONE", "PHONE_NUMBER", "CREDIT_CARD", "IBAN", "IBAN_CODE", "US_SSN", "SSN", "NUMBER"})
+_NUM_TOKENS = frozenset(
+    {"AGE", "AMOUNT", "MONEY", "PHONE", "PHONE_NUMBER", "CREDIT_CARD", "IBAN", "IBAN_CODE", "US_SSN", "SSN", "NUMBER"}
+)
 
 
 def terms(text: str) -> tuple[str, ...]:
     """Content words, lower-cased, lightly stemmed, each once, in order."""
-    return tuple(dict.fromkeys(stem(word) for word in _WORD.findall(text) if len(word) > 1 and word.lower() not in STOP))
+    return tuple(
+        dict.fromkeys(stem(word) for word in _WORD.findall(text) if len(word) > 1 and word.lower() not in STOP)
+    )
 
 
 @lru_cache(maxsize=16384)
@@ -45,10 +58,16 @@ def stem(word: str) -> str:
     return low
 
 
+def asserted(text: str) -> str:
+    """The text without what it names only to deny or to set apart: "not Vienna", "contrary to the belief that …"."""
+    kept = _CONTRAST.sub(" ", text)
+    return kept if _WORD.search(kept) else text
+
+
 def typed_values(text: str) -> tuple[TypedValue, ...]:
     """Dates, numbers with their units, names and titles; every value once, in the order of its kind."""
     found = [*_tokens(text)]
-    rest = _TOKEN.sub(" ", text)
+    rest = _ADDRESS.sub(" ", _TOKEN.sub(" ", text))
     dates = [(match.span(), _date(match)) for match in _DATE.finditer(rest)]
     found += [TypedValue(ValueKind.DATE, date) for _, date in dates]
     for (start, end), _ in dates:
@@ -59,7 +78,13 @@ def typed_values(text: str) -> tuple[TypedValue, ...]:
 
 def _tokens(text: str) -> Iterator[TypedValue]:
     for match in _TOKEN.finditer(text):
-        kind = ValueKind.DATE if match[1] in _DATE_TOKENS else ValueKind.NUM if match[1] in _NUM_TOKENS else ValueKind.ENTITY
+        kind = (
+            ValueKind.DATE
+            if match[1] in _DATE_TOKENS
+            else ValueKind.NUM
+            if match[1] in _NUM_TOKENS
+            else ValueKind.ENTITY
+        )
         yield TypedValue(kind, match[0])
 
 

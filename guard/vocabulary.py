@@ -17,7 +17,9 @@ STOP = frozenset(
     what when where whether which while who whom whose why will with within without would yes yet you your""".split()
 )
 
-NEGATIONS = frozenset("no not never none neither nor without cannot can't isn't wasn't aren't weren't doesn't didn't don't won't n't false incorrect nobody nothing".split())
+NEGATIONS = frozenset(
+    "no not never none neither nor without cannot can't isn't wasn't aren't weren't doesn't didn't don't won't n't false incorrect nobody nothing".split()
+)
 
 YES = frozenset("yes true y correct affirmative".split())
 NO = frozenset("no false n incorrect negative".split())
@@ -27,12 +29,25 @@ NUMBER_WORDS = {
     for value, word in enumerate(
         "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen twenty".split()
     )
-} | {"thirty": "30", "forty": "40", "fifty": "50", "sixty": "60", "seventy": "70", "eighty": "80", "ninety": "90", "hundred": "100"}
+} | {
+    "thirty": "30",
+    "forty": "40",
+    "fifty": "50",
+    "sixty": "60",
+    "seventy": "70",
+    "eighty": "80",
+    "ninety": "90",
+    "hundred": "100",
+}
 
 MONTHS = {name: index for index, name in enumerate("jan feb mar apr may jun jul aug sep oct nov dec".split(), 1)}
 
-DELETING = frozenset("delete del drop remove rm rmtree unlink truncate erase wipe purge destroy shred uninstall rmdir mkfs dd".split())
-SENDING = frozenset("send post upload put mail email sendmail sendall sendto forward transmit publish share export webhook curl wget nc fetch socket exfiltrate beacon urlopen".split())
+DELETING = frozenset(
+    "delete del drop remove rm rmtree unlink truncate erase wipe purge destroy shred uninstall rmdir mkfs dd".split()
+)
+SENDING = frozenset(
+    "send post upload put mail email sendmail sendall sendto forward transmit publish share export webhook curl wget nc fetch socket exfiltrate beacon urlopen".split()
+)
 WRITING = frozenset(
     "update insert write set save create add put append modify edit change replace move rename copy pay transfer buy order book schedule submit approve grant reset assign execute exec eval run system popen spawn install stop patch commit merge push click type alter clear revoke deactivate kill cancel terminate".split()
 )
@@ -41,8 +56,20 @@ READING = frozenset(
 )
 
 HIGH_IMPACT = {
-    "payment": re.compile(r"\b(iban|bank (?:account|details)|account number|routing number|sort code|wire (?:transfer|the)|pay(?:ment|out|roll)s?\b.{0,40}\b(?:to|account|details|address)|invoice.{0,30}\bpa(?:y|id)|wallet address|refund.{0,20}\bto)\b", re.I),
-    "credential": re.compile(r"\b(pass(?:word|code|phrase)|api[ _-]?key|secret key|private key|access token|2fa|mfa|one[- ]time code|log ?in credentials?)\b", re.I),
-    "consent": re.compile(r"\b(consent(?:s|ed)?|opt(?:s|ed)?[ -](?:in|out)|authori[sz]e[sd]?|gave permission|pre-?approved|waive[sd]?)\b", re.I),
-    "deletion": re.compile(r"\b(delet(?:e|es|ed|ing|ion)|eras(?:e|ed|ure)|wip(?:e|ed)|purg(?:e|ed)|close[sd]? (?:the|their|his|her|my) account)\b", re.I),
+    "payment": re.compile(
+        r"\b(iban|bank (?:account|details)|account number|routing number|sort code|wire (?:transfer|the)|pay(?:ment|out|roll)s?\b.{0,40}\b(?:to|account|details|address)|invoice.{0,30}\bpa(?:y|id)|wallet address|refund.{0,20}\bto)\b",
+        re.I,
+    ),
+    "credential": re.compile(
+        r"\b(pass(?:word|code|phrase)|api[ _-]?key|secret key|private key|access token|2fa|mfa|one[- ]time code|log ?in credentials?)\b",
+        re.I,
+    ),
+    "consent": re.compile(
+        r"\b(consent(?:s|ed)?|opt(?:s|ed)?[ -](?:in|out)|authori[sz]e[sd]?|gave permission|pre-?approved|waive[sd]?)\b",
+        re.I,
+    ),
+    "deletion": re.compile(
+        r"\b(delet(?:e|es|ed|ing|ion)|eras(?:e|ed|ure)|wip(?:e|ed)|purg(?:e|ed)|close[sd]? (?:the|their|his|her|my) account)\b",
+        re.I,
+    ),
 }

@@ -48,7 +48,11 @@ def redirected(episode: Episode) -> frozenset[str]:
     """Ids of the action that stand where the question's own id should: same form, not in the question."""
     asked, acted = identifiers(episode.question), identifiers(episode.action)
     return frozenset(
-        foreign for form, ids in acted.items() if form in asked for foreign in ids - asked[form] if not _contained(foreign, episode.question)
+        foreign
+        for form, ids in acted.items()
+        if form in asked
+        for foreign in ids - asked[form]
+        if not _contained(foreign, episode.question)
     )
 
 
@@ -57,7 +61,10 @@ def ungrounded(episode: Episode) -> frozenset[str]:
     named = f"{episode.question}\n{episode.knowledge}"
     known = identifiers(named)
     return frozenset(
-        foreign for form, ids in identifiers(episode.action).items() for foreign in ids - known.get(form, frozenset()) if not _contained(foreign, named)
+        foreign
+        for form, ids in identifiers(episode.action).items()
+        for foreign in ids - known.get(form, frozenset())
+        if not _contained(foreign, named)
     )
 
 
@@ -65,7 +72,11 @@ def dropped(episode: Episode) -> frozenset[str]:
     """Ids the question asks about that the action, though it uses ids of that form or a foreign one, never touches."""
     acted = identifiers(episode.action)
     return frozenset(
-        missing for form, ids in identifiers(episode.question).items() if acted.get(form) for missing in ids - acted[form] if not _contained(missing, episode.action)
+        missing
+        for form, ids in identifiers(episode.question).items()
+        if acted.get(form)
+        for missing in ids - acted[form]
+        if not _contained(missing, episode.action)
     )
 
 

@@ -1,0 +1,237 @@
+"""Standing at reading: what a memory is worth among the others that answer the same question.
+
+Hits are partitioned by their claims; one trust-weighted vote per independence group. Nothing is deleted: a poisoned
+claim and its honest rival both come back, marked. Settled means two independent groups agree and no rival weighs in,
+or that the memory is its owner's to state.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from urllib.parse import urlsplit
+from uuid import UUID
+
+from guard.claims import ON_TOPIC, About, Relation, about, compare, on_topic
+from guard.paths import ASSISTANT, OWN_TYPES
+from guard.types import Effect, Path, Shape
+from guard.types import Standing as Mark
+
+NEW_SOURCE = 0.3
+MARGIN = 1.5
+NEWCOMERS_CAP = 0.44
+"""All groups that are still new weigh together less than MARGIN times one of them: many fresh names outvote nobody."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReadHit:
+    """One hit as it is to be judged. `own_attested`: the memory's own principal or user stated it, by `own_attested()`."""
+
+    id: UUID
+    version: int
+    path: Path
+    score: float
+    group: str
+    trust: float = NEW_SOURCE
+    own_attested: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    id: UUID
+    version: int
+    standing: Mark
+    trust: float
+    disputed_by: tuple[UUID, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SourceHistory:
+    """What a source's trust grows from: its `age`, outcomes reported for its records, and independent agreement."""
+
+    age: timedelta = timedelta(0)
+    confirmed: int = 0
+    refuted: int = 0
+    corroborated_by: int = 0
+
+
+def standing(hits: Sequence[ReadHit], query: str = "") -> list[Standing]:
+    """The standing of every hit, in the order given. With the `query`, claims are its answers; give it when there is one.
+
+    A hit's standing depends on the other hits and the query alone, not on their order.
+    """
+    asked = _with_background(about(query), hits) if query else None
+    relations = _relations(hits, asked)
+    return [_stand(index, hits, relations) for index in range(len(hits))]
+
+
+def _with_background(asked: About, hits: Sequence[ReadHit]) -> About:
+    """What every hit on the topic says is its setting, not its claim."""
+    topical = [set(hit.path.values) for hit in hits if on_topic(hit.path, asked) >= ON_TOPIC]
+    if len(topical) < 3:
+        return asked
+    common = frozenset(set.intersection(*topical))
+    return replace(asked, background=common)
+
+
+Relations = Mapping[tuple[int, int], Relation]
+
+
+def _relations(hits: Sequence[ReadHit], asked: About | None) -> Relations:
+    found: dict[tuple[int, int], Relation] = {}
+    for left in range(len(hits)):
+        for right in range(left):
+            found[left, right] = found[right, left] = compare(hits[left].path, hits[right].path, asked).relation
+    return found
+
+
+def _stand(index: int, hits: Sequence[ReadHit], relations: Relations) -> Standing:
+    hit = hits[index]
+    with_it = [other for other in range(len(hits)) if other != index and relations[index, other] is Relation.AGREE]
+    rivals = {other for other in range(len(hits)) if other != index and relations[index, other] is Relation.CONFLICT}
+    rivals |= {
+        other
+        for friend in with_it
+        for other in range(len(hits))
+        if other not in (index, friend) and relations[friend, other] is Relation.CONFLICT
+    }
+    rivals -= {other for other in rivals if _corrected(hits[other], hit)}
+    friends = [hits[other] for other in with_it if other not in rivals]
+    against = _weigh(hits[other] for other in rivals if hits[other].group != hit.group)
+    backing = _weigh([hit, *friends])
+    mark = _mark(hit, {hit.group, *(friend.group for friend in friends)}, backing, against)
+    disputed = (
+        tuple(sorted(hits[other].id for other in rivals if hits[other].group != hit.group))
+        if mark is Mark.DISPUTED
+        else ()
+    )
+    return Standing(hit.id, hit.version, mark, round(hit.trust, 3), disputed)
+
+
+def _mark(hit: ReadHit, groups: set[str], backing: float, against: float) -> Mark:
+    if against and backing < MARGIN * against:
+        return Mark.DISPUTED
+    if _own(hit) or (len(groups) > 1 and not _needs_owner(hit)):
+        return Mark.SETTLED
+    return Mark.PROVISIONAL
+
+
+def _own(hit: ReadHit) -> bool:
+    """A user's own preference, or an agent's own read-only, grounded episode: nobody else could witness it."""
+    if not hit.own_attested:
+        return False
+    if hit.path.shape is Shape.EPISODE:
+        return "grounded" in hit.path.hints and hit.path.effect in (Effect.NONE, Effect.READ)
+    return "own" in hit.path.hints
+
+
+def _needs_owner(hit: ReadHit) -> bool:
+    """Payments, credentials, consent and deletion settle on the owner's word only, and no action that changes things on anyone's."""
+    grave = any(hint.startswith("high-impact") for hint in hit.path.hints)
+    acting = hit.path.shape is Shape.EPISODE and hit.path.effect not in (Effect.NONE, Effect.READ)
+    return (
+        (grave and not hit.own_attested)
+        or acting
+        or (hit.path.shape is Shape.EPISODE and "grounded" not in hit.path.hints)
+    )
+
+
+def _corrected(other: ReadHit, hit: ReadHit) -> bool:
+    """One source saying something new about what it said before has changed its mind; that is no dispute."""
+    return other.group == hit.group
+
+
+def _weigh(hits: Iterable[ReadHit]) -> float:
+    """Trust, once per group, by its most trusted record; all new groups together count for little more than one."""
+    best: dict[str, float] = {}
+    for hit in hits:
+        best[hit.group] = max(best.get(hit.group, 0.0), hit.trust)
+    fresh = [trust for trust in best.values() if trust <= NEW_SOURCE]
+    return sum(trust for trust in best.values() if trust > NEW_SOURCE) + min(NEWCOMERS_CAP, sum(fresh))
+
+
+def source_trust(history: SourceHistory) -> float:
+    """0.3 for a new source, at most 0.9. Only time, confirmed outcomes and *other* groups' agreement raise it.
+
+    The number of records a source has written is no argument of this function: repetition gains nothing.
+    """
+    aged = 0.2 * min(1.0, max(0.0, history.age / timedelta(days=90)))
+    proven = 0.25 * (1 - 0.8 ** max(0, history.confirmed))
+    seconded = 0.15 * (1 - 0.6 ** max(0, history.corroborated_by))
+    return round(min(0.9, max(0.05, NEW_SOURCE + aged + proven + seconded - 0.1 * max(0, history.refuted))), 3)
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a record came from, as far as two origins can turn out to be one.
+
+    `root` is the document at the end of its lineage, `network` an address or host if known, `burst` the key of the moment
+    in which a still new source was first seen (see `burst_key`); empty means unknown.
+    """
+
+    source: str
+    source_type: str = ""
+    speaker: str = ""
+    principal_id: str = ""
+    root: str = ""
+    network: str = ""
+    burst: str = ""
+
+
+def independence_groups(origins: Sequence[Origin]) -> list[str]:
+    """A group key per origin; two origins share it if a chain of shared marks joins them. Keys do not depend on order."""
+    parent = list(range(len(origins)))
+    seen: dict[tuple[str, str], int] = {}
+    for index, origin in enumerate(origins):
+        for mark in _marks(origin):
+            _join(parent, index, seen.setdefault(mark, index))
+    members: dict[int, list[str]] = {}
+    for index, origin in enumerate(origins):
+        members.setdefault(_find(parent, index), []).append(independence_group(origin))
+    return [min(members[_find(parent, index)]) for index in range(len(origins))]
+
+
+def independence_group(origin: Origin) -> str:
+    """The group of one origin by itself: its strongest mark. Joined groups come from `independence_groups`."""
+    kind, value = _marks(origin)[0]
+    return f"{kind}:{value}"
+
+
+def _marks(origin: Origin) -> list[tuple[str, str]]:
+    host = origin.network or urlsplit(origin.source).hostname or ""
+    named = [
+        ("root", origin.root),
+        ("source", origin.source),
+        ("user", origin.speaker.casefold()),
+        ("network", host.removeprefix("www.")),
+        ("burst", origin.burst),
+    ]
+    found = [(kind, value) for kind, value in named if value]
+    return found or [("principal", origin.principal_id)]
+
+
+def burst_key(principal_id: str, first_seen_epoch: float, trust: float, window: float = 60.0) -> str:
+    """Sources made by one principal in the same minute are one voice while they are new; "" once they are established."""
+    return f"{principal_id}:{int(first_seen_epoch // window)}" if trust <= NEW_SOURCE else ""
+
+
+def own_attested(source_type: str, speaker: str | None, *, by_person: bool = False) -> bool:
+    """Whether a record is stated by the one it belongs to: a person's credential, their own conversation, an agent's own run."""
+    kind = source_type.lower()
+    if by_person:
+        return True
+    if kind in {"conversation", "chat", "user"}:
+        return (speaker or "").lower() not in ASSISTANT
+    return kind in OWN_TYPES
+
+
+def _find(parent: list[int], index: int) -> int:
+    while parent[index] != index:
+        parent[index] = parent[parent[index]]
+        index = parent[index]
+    return index
+
+
+def _join(parent: list[int], one: int, other: int) -> None:
+    parent[_find(parent, one)] = _find(parent, other)
