@@ -5,13 +5,16 @@ tables and takes the beacon. A restored backup has no beacon either: UNLOGGED co
 """
 
 from collections.abc import Sequence
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 from foundation.kernel.scope import tenant_transaction
 from foundation.search import models
 from foundation.search.port import Generation
+from foundation.search.sql import Clause, conjunction, execute
 
-_LIVE = (models.Generation.State.ACTIVE, models.Generation.State.BUILDING)
+_LIVE = (models.Generation.State.ACTIVE.value, models.Generation.State.BUILDING.value)
+_WHOLE = """SELECT g.number FROM search_generation g
+JOIN search_beacon b ON b.tenant_id = g.tenant_id AND b.id = g.token WHERE {where}"""
 
 
 def active(embedder: str, dim: int) -> Generation:
@@ -38,9 +41,8 @@ def lock() -> dict[int, models.Generation]:
 
 def whole(numbers: Sequence[int]) -> set[int]:
     """Those of `numbers` that are live and have all their content."""
-    rows = models.Generation.objects.filter(state__in=_LIVE, number__in=numbers).values_list("number", "token")
-    tokens: dict[UUID, int] = {token: number for number, token in rows}
-    return {tokens[token] for token in models.Beacon.objects.filter(id__in=tokens).values_list("id", flat=True)}
+    where = conjunction([Clause("state = ANY(%s)", [list(_LIVE)]), Clause("number = ANY(%s)", [list(numbers)])], "g")
+    return {number for (number,) in execute(_WHOLE.format(where=where.sql), where.values)}
 
 
 def begin(embedder: str, dim: int) -> Generation:

@@ -14,6 +14,7 @@ from foundation.kernel.scope import current_work
 from foundation.search import generations, models, statistics
 from foundation.search.analysis import weigh
 from foundation.search.port import (
+    ACTIVE,
     Collection,
     Document,
     Expected,
@@ -25,7 +26,7 @@ from foundation.search.port import (
     StaleGeneration,
     Statistics,
 )
-from foundation.search.rows import COLUMNS, REMOVED, Row, Share, dense, row_of, sparse, terms_in, tombstone
+from foundation.search.rows import COLUMNS, NEVER, REMOVED, Row, Share, dense, row_of, sparse, terms_in, tombstone
 from foundation.search.sql import Clause, asked_for, conjunction, execute, execute_each, permitted, standing
 
 RETRY_AFTER = 5  # seconds; a lost index of a small tenant is rebuilt in less
@@ -42,19 +43,16 @@ _UPSERT = _INSERT.format(
 )
 
 _STANDING = """SELECT id, revision, generation, collection, space_id, acl,
-CASE WHEN state = 'active' AND superseded_at IS NULL THEN lex::text END FROM search_entry WHERE {where} FOR UPDATE"""
+CASE WHEN state = %s AND superseded_at = %s THEN lex::text END FROM search_entry WHERE {where} FOR UPDATE"""
 
-# The candidates are scored once, after every bound; each arm then names its best, and these keep both their scores.
+# The candidates are scored once, after every bound; each arm then names its best, which keep both their scores.
 _SEARCH = """WITH candidate AS MATERIALIZED (
-  SELECT tenant_id, record_id, version, session, position,
-         -(lex <#> %s::sparsevec) AS lexical, -(vec <#> %s::halfvec) AS dense
-    FROM search_entry WHERE {where}),
-best AS (
-  (SELECT record_id, version FROM candidate WHERE lexical > 0 ORDER BY lexical DESC, record_id, version LIMIT %s)
-  UNION
-  (SELECT record_id, version FROM candidate WHERE dense IS NOT NULL ORDER BY dense DESC, record_id, version LIMIT %s))
-SELECT tenant_id, record_id, version, lexical, dense, session, position
-  FROM candidate JOIN best USING (record_id, version)"""
+  SELECT tenant_id, record_id, version, -(lex <#> %s::sparsevec) AS lexical, -(vec <#> %s::halfvec) AS dense,
+         session, position
+    FROM search_entry WHERE {where})
+(SELECT * FROM candidate WHERE lexical > 0 ORDER BY lexical DESC, record_id, version LIMIT %s)
+UNION
+(SELECT * FROM candidate WHERE dense IS NOT NULL ORDER BY dense DESC, record_id, version LIMIT %s)"""
 
 
 class PostgresEngine:
@@ -118,11 +116,10 @@ class PostgresEngine:
     def _demand_live(self, numbers: set[int], live: Mapping[int, models.Generation]) -> None:
         if not numbers <= live.keys():
             raise StaleGeneration
-        for number in numbers:
-            self._demand_whole(number)
+        self._demand_whole(*numbers)
 
-    def _demand_whole(self, number: int) -> None:
-        if number not in generations.whole([number]):
+    def _demand_whole(self, *numbers: int) -> None:
+        if not generations.whole(numbers).issuperset(numbers):
             raise Unavailable("The search index is being rebuilt.", retry_after=RETRY_AFTER)
 
     def _write(self, rows: Iterable[Row]) -> int:
@@ -154,7 +151,7 @@ class PostgresEngine:
 def _stood(ids: Sequence[UUID]) -> dict[UUID, tuple[int, Share | None]]:
     """Of the rows that stand: revision and share."""
     where = conjunction([Clause("id = ANY(%s::uuid[])", [ids])])
-    rows = execute(_STANDING.format(where=where.sql), where.values)
+    rows = execute(_STANDING.format(where=where.sql), [ACTIVE, NEVER, *where.values])
     return {
         row: (revision, Share(number, collection, space, tuple(acl), terms_in(lex)) if lex else None)
         for row, revision, number, collection, space, acl, lex in rows

@@ -4,6 +4,7 @@ import hashlib
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -38,6 +39,10 @@ COLUMNS = {
     "vec": "halfvec",
 }
 REMOVED = "removed"
+# Open ends of ranges. Not NULL, and not PostgreSQL's infinity, which Python cannot read back.
+ALWAYS = datetime(1, 1, 1, tzinfo=UTC)
+NEVER = datetime(9999, 12, 31, tzinfo=UTC)
+_NOWHERE = UUID(int=0)
 _TERM = re.compile(r"(\d+):")
 
 
@@ -79,11 +84,11 @@ def row_of(document: Document) -> Row:
         document.version,
         document.revision,
         document.position,
-        document.valid_from,
-        document.valid_to,
+        document.valid_from or ALWAYS,
+        document.valid_to or NEVER,
         document.recorded_at,
-        document.superseded_at,
-        document.expires_at,
+        document.superseded_at or NEVER,
+        document.expires_at or NEVER,
         document.state,
         document.kind,
         sorted(document.labels),
@@ -100,7 +105,7 @@ def row_of(document: Document) -> Row:
 
 def tombstone(tenant_id: UUID, generation: int, key: Key) -> Row:
     row = row_id(generation, key.collection, key.id, key.version)
-    kept = {
+    kept: dict[str, Any] = {
         "id": row,
         "tenant_id": tenant_id,
         "generation": generation,
@@ -108,6 +113,8 @@ def tombstone(tenant_id: UUID, generation: int, key: Key) -> Row:
         "record_id": key.id,
         "version": key.version,
         "revision": key.revision,
+        "space_id": _NOWHERE,
+        **dict.fromkeys(("valid_from", "valid_to", "recorded_at", "superseded_at", "expires_at"), ALWAYS),
         "state": REMOVED,
         "kind": "",
         "labels": [],

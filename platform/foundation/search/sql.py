@@ -8,6 +8,7 @@ from django.db import connections
 
 from foundation.kernel.scope import current_work
 from foundation.search.port import ACTIVE, Plan
+from foundation.search.rows import NEVER
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +43,7 @@ def permitted(plan: Plan, table: str) -> list[Clause]:
     clauses = [
         Clause(f"{table}.generation = %s", [plan.generation]),
         Clause(f"{table}.collection = %s", [plan.collection.value]),
-        Clause(f"({table}.acl = '{{}}' OR {table}.acl && %s::text[])", [sorted(plan.roles)]),
+        Clause(f"(cardinality({table}.acl) = 0 OR {table}.acl && %s::text[])", [sorted(plan.roles)]),
     ]
     if plan.spaces is not None:
         clauses.append(Clause(f"{table}.space_id = ANY(%s::uuid[])", [sorted(plan.spaces)]))
@@ -54,22 +55,17 @@ def standing(plan: Plan) -> list[Clause]:
     valid_at = plan.as_of or plan.at
     clauses = [
         Clause("state = %s", [ACTIVE]),
-        Clause("(expires_at IS NULL OR expires_at > %s)", [plan.at]),
-        Clause("(valid_from IS NULL OR valid_from <= %s)", [valid_at]),
-        Clause("(valid_to IS NULL OR valid_to > %s)", [valid_at]),
+        Clause("expires_at > %s", [plan.at]),
+        Clause("valid_from <= %s", [valid_at]),
+        Clause("valid_to > %s", [valid_at]),
     ]
-    known = [] if plan.known_at is None else [Clause("recorded_at <= %s", [plan.known_at])]
-    return [*clauses, *known, *_current(plan)]
-
-
-def _current(plan: Plan) -> list[Clause]:
-    """What had not been superseded. A version that was may still be the last word on the past that `as_of` asks for:
-    the reader, who knows the record's whole history, decides between them."""
-    if plan.as_of is not None:
-        return []
     if plan.known_at is None:
-        return [Clause("superseded_at IS NULL")]
-    return [Clause("(superseded_at IS NULL OR superseded_at > %s)", [plan.known_at])]
+        return [*clauses, Clause("superseded_at = %s", [NEVER])]
+    return [
+        *clauses,
+        Clause("recorded_at <= %s", [plan.known_at]),
+        Clause("superseded_at > %s", [plan.known_at]),
+    ]
 
 
 def asked_for(plan: Plan) -> list[Clause]:
