@@ -105,13 +105,33 @@ def _rewraps(rows: int) -> None:
     seconds = _seconds(lambda: [keys.create_many(new[at : at + 1_000]) for at in range(0, rows, 1_000)])
     _print("create_per_second_in_thousands", rows / seconds)
     for round_ in range(1, 4):
-        doomed = [new[round_].id]
-        seconds = _seconds(partial(_destroy, doomed))
-        _print("rewraps_per_second_with_rows", rows / seconds, rows=rows, round=round_)
+        bare, cpu = _bare_updates(subject), time.process_time()
+        per_second = rows / _seconds(partial(_destroy, [new[round_].id]))
+        cpu = (time.process_time() - cpu) / rows * 1e6
+        more = {
+            "rows": rows,
+            "round": round_,
+            "of_bare_updates": round(per_second / bare, 2),
+            "client_cpu_us": round(cpu, 1),
+        }
+        _print("rewraps_per_second_with_rows", per_second, **more)
     keys.opened.clear()
     ids = [key.id for key in new[10:]]
     seconds = _seconds(lambda: [keys.open_many(ids[at : at + 1_000]) for at in range(0, len(ids), 1_000)])
     _print("open_per_second_in_thousands", len(ids) / seconds)
+
+
+def _bare_updates(subject: UUID) -> float:
+    """The peer: rows a second that PostgreSQL updates by `UPDATE … FROM unnest`, with nothing else to do."""
+    from foundation.keyring import keys, turning
+
+    shard = keys.shard_of(subject)
+    epoch = turning.current_epoch(shard)
+    found = turning.left_behind(shard, epoch + 1, None, 1_000_000)
+    batches = [found[at : at + 4_000] for at in range(0, len(found), 4_000)]
+    wraps = [[row.wrapped for row in batch] for batch in batches]
+    seconds = _seconds(lambda: [turning.move(batch, epoch, w) for batch, w in zip(batches, wraps, strict=True)])
+    return len(found) / seconds
 
 
 def _destroy(doomed: list[UUID]) -> None:
