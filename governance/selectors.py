@@ -46,7 +46,7 @@ class Moment:
 PRESENT = Moment()
 
 
-def reach_space(principal: Principal, space_id: UUID, act: Act) -> Space:
+def reach_space(principal: Principal, space_id: UUID, act: str) -> Space:
     """The space, if the principal may do `act` in it; raises `NotFound` or `PolicyDenied`."""
     may(principal, act, Resource(space_id=space_id))
     with tenant_transaction():

@@ -81,7 +81,7 @@ class Memories(Endpoint):
             space_id=self.query.get("space"),
             state=self.query.get("state"),
             moment=moment(self.query),
-            after=pages.after,
+            after=pages.after if isinstance(pages.after, UUID) else None,
             limit=pages.limit + 1,
         )
         return Response(pages.cut(found, rendering.memory, lambda each: each.memory.cube.id).body())

@@ -71,8 +71,6 @@ def decided(row: Admission) -> dict[str, Any]:
 class _Decision(Endpoint):
     """What both decisions share: how one made before is told again."""
 
-    acts: dict[str, str] = {}
-
     def replay(self, request: Request, done: Done, id: UUID) -> Response:
         with tenant_transaction():
             row = selectors.admissions(self.principal, state=None).filter(id=id).first()

@@ -86,7 +86,7 @@ def _selection(subject: str | None, ids: Sequence[UUID], space_id: UUID | None, 
     if subject is None:
         if space_id is not None:
             _must_exist(space_id)
-        return Selection(None, tuple(ids), space_id, source and lookup("source", source))
+        return Selection(None, tuple(ids), space_id, None if source is None else lookup("source", source))
     key = lookup("subject", subject, 32)
     found = find_subjects([key])
     if key not in found:

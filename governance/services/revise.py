@@ -18,7 +18,7 @@ from foundation.keyring import keys
 from foundation.rest.etags import etag, require_match
 from governance import lifecycle, opening
 from governance.judging import Judged, judge_many
-from governance.models import Admission, MemCube, Version
+from governance.models import Admission, Kind, MemCube, Version
 from governance.opening import Memory, Shown, decision_of
 from governance.selectors import reach_cube, reach_space
 from governance.services.admit import (
@@ -76,7 +76,7 @@ def submission_of(memory: Memory, **changes: Any) -> Submission:
         space_id=cube.space_id,
         content=payload.content,
         provenance=payload.provenance,
-        kind=cube.kind,
+        kind=Kind(cube.kind),
         parents=memory.parents,
         episode=payload.episode,
         labels=tuple(cube.labels),

@@ -106,7 +106,8 @@ def cleared(query: str, spaces: frozenset[UUID] | None) -> str:
     with tenant_transaction():
         reached = Space.objects.filter(deleted_at=None) if spaces is None else Space.objects.filter(id__in=spaces)
         policy_ids = set(reached.values_list("pii_policy_id", flat=True))
-    key, texts = keys.named("pseudonym"), {}
+    key = keys.named("pseudonym")
+    texts: dict[str, None] = {}  # in order, each once
     for policy_id in policy_ids:
         try:
             texts[redactor().tokens(query, pii_policy(policy_id), key=key)] = None
