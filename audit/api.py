@@ -31,7 +31,8 @@ POLICY = "roles@1"
 class PlainText(BaseRenderer):
     """Notes and proofs as C2SP writes them."""
 
-    media_type, format, charset = "text/plain", "txt", "utf-8"
+    # The format's name is JSON's, so that the framework offers no `?format=` beside Accept.
+    media_type, format, charset = "text/plain", "json", "utf-8"
 
     def render(self, data: Any, accepted_media_type: str | None = None, renderer_context: Any = None) -> bytes:
         return str(data).encode()
@@ -159,7 +160,7 @@ class Proofs(LogEndpoint):
 
     acts = {"GET": Act.AUDIT_READ}
     renderer_classes = [JSONRenderer, PlainText]
-    answers = {"GET": {200: ProofShape}}
+    answers = {"GET": {200: ProofShape, (200, "text/plain"): {"type": "string"}}}  # type: ignore[dict-item]
     operations = {"GET": "get_audit_proof"}
 
     def get(self, request: Request, event_id: UUID) -> Response:
@@ -167,7 +168,7 @@ class Proofs(LogEndpoint):
         with tenant_transaction():
             found = selectors.inclusion(event_id)
             self._read(Target("event", event_id))
-        if request.accepted_renderer.format == PlainText.format:
+        if request.accepted_renderer.media_type == PlainText.media_type:
             return Response(found.proof.text())
         return Response(found.body())
 

@@ -62,6 +62,7 @@ class Manifest:
         self._bodies: dict[Place, bytearray] = {}
         self._summaries: dict[Place, list[Summary]] = {}
         self._slots: dict[bytes, tuple[int, int]] = {}
+        self._indexed: set[int] = set()
         self.changed: set[Place] = set()
         if root == EMPTY:
             self._summaries[TOP, 0] = []
@@ -78,6 +79,7 @@ class Manifest:
         """Apply deltas in order; each `old` must be what stands there, and an erased id never returns."""
         self._look_into([change.id.bytes for change in changes])
         self._load_last_bucket()
+        self._index()
         for change in changes:
             self._apply(change)
 
@@ -96,7 +98,7 @@ class Manifest:
 
     def _apply(self, change: Change) -> None:
         key = change.id.bytes
-        slot = self._slots.get(key)
+        slot = self._slot(key)
         if self._element(key) != change.old or (slot and change.old is None):
             raise ManifestError("a delta does not start from the element that stands")
         if slot is None:
@@ -106,11 +108,30 @@ class Manifest:
         self.changed |= {(BUCKET, bucket), (GROUP, bucket // FAN_OUT), (TOP, 0)}
 
     def _element(self, key: bytes) -> bytes | None:
-        slot = self._slots.get(key)
+        slot = self._slot(key)
         if slot is None:
             return None
         element = bytes(self._bodies[BUCKET, slot[0]][slot[1] : slot[1] + ELEMENT])
         return None if element == ERASED else element
+
+    def _slot(self, key: bytes) -> tuple[int, int] | None:
+        """(bucket, offset) of an id's element among the loaded buckets."""
+        if key in self._slots:
+            return self._slots[key]
+        for (level, bucket), body in self._bodies.items():
+            if level == BUCKET and bucket not in self._indexed:
+                offset = _find(body, key)
+                if offset >= 0:
+                    return bucket, offset + 16
+        return None
+
+    def _index(self) -> None:
+        """Index the loaded buckets by id: worth it for a batch of deltas, not for a handful of ids."""
+        for (_, bucket), body in self._bodies.items():
+            if bucket not in self._indexed:
+                self._indexed.add(bucket)
+                for offset in range(0, len(body), _PAIR):
+                    self._slots[bytes(body[offset : offset + 16])] = bucket, offset + 16
 
     def _new_slot(self, key: bytes) -> tuple[int, int]:
         last = self._count(BUCKET) - 1
@@ -118,6 +139,7 @@ class Manifest:
         if body is None or len(body) == FAN_OUT * _PAIR:
             last += 1
             body = self._bodies[BUCKET, last] = bytearray()
+            self._indexed.add(last)
             self._append_child(last)
         body += key + ERASED
         return last, len(body) - ELEMENT
@@ -202,8 +224,14 @@ class Manifest:
             _inner[digest] = tuple(summaries)
             return
         self._bodies[place] = bytearray(body)
-        for offset in range(0, len(body), _PAIR):
-            self._slots[body[offset : offset + 16]] = place[1], offset + 16
+
+
+def _find(body: bytearray, key: bytes) -> int:
+    """Where the pair of an id begins in a bucket; -1 where it has none."""
+    at = body.find(key)
+    while at >= 0 and at % _PAIR:
+        at = body.find(key, at + 1)
+    return at
 
 
 _inner: dict[bytes, tuple[Summary, ...]] = {}

@@ -26,6 +26,10 @@ Elements = Mapping[UUID, bytes | None]
 ATTEMPTS = 3
 
 
+class PinBroken(Integrity):
+    """The log is behind its pin or beside it; its tenant is in quarantine. Looking again does not help."""
+
+
 def verify_elements(elements: Elements) -> None:
     """Raises `Integrity` unless every memory shows exactly its element; None says: it must not be there (any more).
 
@@ -35,6 +39,8 @@ def verify_elements(elements: Elements) -> None:
     for attempt in range(ATTEMPTS):
         try:
             return _verify(elements)
+        except PinBroken:
+            raise
         except Integrity:
             if attempt == ATTEMPTS - 1:
                 raise
@@ -93,9 +99,9 @@ def _hold_against_pin(tenant: UUID, checkpoint: Checkpoint | None) -> None:
             pin = watch.highest(tenant, fresh=0.0)
         if _behind(checkpoint, pin) and (pin is None or _behind(apart(tenant, _fresh_head), pin)):
             raise Integrity("The log is behind its pin, or beside it.")
-    except Integrity:
+    except Integrity as error:
         quarantine(tenant, Quarantine.Reason.PIN)
-        raise
+        raise PinBroken(error.detail) from None
 
 
 def _behind(checkpoint: Checkpoint | None, pin: Pin | None) -> bool:

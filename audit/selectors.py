@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -12,7 +12,7 @@ from audit import details, heartbeat, merkle, tiles
 from audit.acts import Act
 from audit.event import Event, EventError, parse
 from audit.manifests import pending_event, verify_elements
-from audit.models import Detail, Entry, Outbox, Quarantine, Tile
+from audit.models import Detail, Entry, Lane, Outbox, Quarantine, Tile
 from audit.notes import Proof, b64
 from audit.pin import Pin, watch
 from foundation.kernel.clock import now
@@ -20,6 +20,8 @@ from foundation.kernel.problems import Erased, FieldError, Integrity, NotFound, 
 from foundation.kernel.scope import current_work
 
 __all__ = ["verify_elements"]
+
+LEFT_OPEN = timedelta(seconds=30)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +92,8 @@ class State:
     waiting: int
     oldest_seconds: float
     quarantine: str | None
+    open_lanes: int
+    """Lanes whose process ended without closing them: their last five seconds cannot be vouched for."""
 
 
 def events(wanted: Filter, *, before: UUID | None, limit: int) -> list[Listed]:
@@ -218,7 +222,14 @@ def state() -> State:
     oldest = Outbox.objects.order_by("seq").values_list("written_at", flat=True).first()
     stopped = Quarantine.objects.filter(lifted_at=None).values_list("reason", flat=True).first()
     age = (now() - oldest).total_seconds() if oldest else 0.0
-    return State(pin.size if pin else 0, Outbox.objects.count(), age, stopped)
+    left_open = Lane.objects.filter(closed=False, seen_at__lt=now() - LEFT_OPEN).count()
+    return State(pin.size if pin else 0, Outbox.objects.count(), age, stopped, left_open)
+
+
+def is_published(event_id: UUID) -> bool:
+    """Whether an event is under a published checkpoint: what `Prefer: wait=sequenced` waits for."""
+    index = Entry.objects.filter(id=event_id).values_list("index", flat=True).first()
+    return index is not None and (index < published().size or index < published(fresh=True).size)
 
 
 def _path(make: Callable[[merkle.Nodes], list[bytes]]) -> list[bytes]:
