@@ -18,6 +18,7 @@ from foundation.kernel.scope import tenant_transaction
 from foundation.rest import idempotency
 from tenants import credentials
 from tenants.models import ApiKey, PrincipalRecord, Resource
+from tenants.names import require_name
 from tenants.policy import may
 from tenants.roles import BOUND_TO_SPACES, CREDENTIAL_ROLES, POLICY
 from tenants.services.count_usage import count
@@ -49,7 +50,7 @@ def create_key(
     with tenant_transaction():
         require_within(principal, spaces, expires_at)
         kind = PrincipalKind.AGENT if role is Role.AGENT else PrincipalKind.SERVICE
-        actor = PrincipalRecord(kind=kind, name=name, created_by=principal.id)
+        actor = PrincipalRecord(kind=kind, name=require_name(name), created_by=principal.id)
         actor.save(force_insert=True)
         made = issue(
             principal, Act.KEY_CREATE, principal_id=actor.id, role=role, name=name, spaces=spaces, expires_at=expires_at

@@ -20,6 +20,7 @@ from foundation.kernel.scope import tenant_transaction
 from foundation.keyring import keys
 from foundation.keyring.sealing import seal
 from tenants.models import Person, PrincipalRecord
+from tenants.names import require_name
 from tenants.policy import may
 from tenants.roles import BOUND_TO_SPACES, POLICY
 from tenants.services.create_key import require_within
@@ -68,7 +69,7 @@ def email_place(tenant_id: UUID, person_id: UUID) -> bytes:
 
 
 def _insert(principal: Principal, person: Person, name: str) -> None:
-    actor = PrincipalRecord(kind=PrincipalKind.PERSON, name=name, created_by=principal.id)
+    actor = PrincipalRecord(kind=PrincipalKind.PERSON, name=require_name(name), created_by=principal.id)
     actor.save(force_insert=True)
     person.principal_id = actor.id
     Person.objects.bulk_create([person], ignore_conflicts=True)

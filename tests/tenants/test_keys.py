@@ -9,7 +9,9 @@ from audit.models import Outbox
 from foundation.kernel import clock
 from foundation.kernel.clock import rfc3339
 from foundation.kernel.models import Registry
+from foundation.kernel.problems import Validation
 from foundation.kernel.scope import tenant_scope, tenant_transaction
+from tenants.services.create_tenant import create_tenant
 from tests.tenants.conftest import SPACE, Api
 
 KEY = {"role": "agent", "spaces": [str(SPACE)], "name": "support-bot", "expires_at": None}
@@ -193,3 +195,11 @@ def test_keys_beyond_the_quota_are_refused_and_leave_nothing(admin, become):
     assert len(admin.get("/v1/api_keys").json()["data"]) == 2
     admin.call("DELETE", f"/v1/api_keys/{spare.key['id']}", If_Match='"v1-0"')
     assert admin.post("/v1/api_keys", KEY).status_code == 201
+
+
+@pytest.mark.parametrize("name", ["", "x" * 65, "a\nb", "<script>"])
+def test_a_tenants_name_is_short_and_plain(django_db_setup, name):
+    before = Registry.objects.count()
+    with pytest.raises(Validation):
+        create_tenant(name=name)
+    assert Registry.objects.count() == before

@@ -55,7 +55,7 @@ def test_the_same_address_in_two_tenants_has_nothing_in_common(tenant, other_ten
 
 @pytest.mark.parametrize(
     "fields",
-    [{"email": "ana"}, {"email": "a@b"}, {"email": "a b@c.d"}, {"password": "short"}, {"role": Role.AGENT}, {"role": Role.OPERATOR}],
+    [{"email": "ana"}, {"email": "a@b"}, {"email": "a b@c.d"}, {"password": "short"}, {"role": Role.AGENT}, {"name": "Ana <ana@example.org>"}, {"name": ""}, {"name": "x" * 65}, {"role": Role.OPERATOR}],
     ids=str,
 )  # fmt: skip
 def test_a_wrong_person_is_refused(tenant, fields):

@@ -70,7 +70,13 @@ _PROBLEM = {
         "trace_id": {"type": "string"},
     },
 }
-_IF_MATCH = OpenApiParameter("If-Match", str, OpenApiParameter.HEADER, required=True, description="The ETag as read.")
+_IF_MATCH = OpenApiParameter(
+    "If-Match",
+    {"type": "string", "minLength": 1},
+    OpenApiParameter.HEADER,
+    required=True,
+    description="The ETag as read.",
+)
 _KEY = OpenApiParameter(
     "Idempotency-Key",
     {"type": "string", "pattern": "^[!-~]{1,255}$", "maxLength": 255},
@@ -106,16 +112,19 @@ class EndpointSchema(AutoSchema):
 
     def get_override_parameters(self) -> list[Any]:
         made: list[Any] = [self.view.queries[self.method]] if self.method in self.view.queries else []
-        if self.method in ("PUT", "PATCH", "DELETE"):
+        if self._conditional():
             made.append(_IF_MATCH)
         if self.method == "POST" and self.view._changes_state():
             made.append(_KEY)
         return [*made, *self._response_headers()]
 
+    def _conditional(self) -> bool:
+        return self.method in self.view.conditional
+
     def _response_headers(self) -> list[OpenApiParameter]:
         good = list(self.view.answers.get(self.method, {200: None}))
         made = [("X-Request-Id", "The request's own id.")]
-        if {"PUT", "PATCH", "DELETE"} & set(self.view.acts):
+        if self.view.conditional & set(self.view.acts):
             made.append(("ETag", "The state, for If-Match."))
         return [
             OpenApiParameter(name, str, OpenApiParameter.HEADER, response=good, description=text) for name, text in made
@@ -149,11 +158,16 @@ class EndpointSchema(AutoSchema):
             found |= {401, 403, 404}
         if self.method in ("POST", "PUT", "PATCH"):
             found |= {409, 413, 415}
-        if self.method in ("PUT", "PATCH", "DELETE"):
+        if self._conditional():
             found |= {409, 412, 428}
         if "{" in self.path:
             found |= {404, 409, 410}
         return sorted(found)
+
+    def get_serializer_identity(self, serializer: Any, direction: Direction) -> Any:
+        """Two classes of one name and the same fields are one component; of one name and other fields, a warning."""
+        key = (type(serializer).__name__, tuple(getattr(serializer, "fields", ())))
+        return _shapes.setdefault(key, type(serializer))
 
     def get_serializer_name(self, serializer: Any, direction: str) -> str:
         """`KeyShape` is told as `Key`, `KeyRequest` (to which the framework adds its own `Request`) as `KeyRequest`."""
@@ -180,6 +194,7 @@ def _snake(name: str) -> str:
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower()
 
 
+_shapes: dict[tuple[str, tuple[str, ...]], type] = {}
 _lock = threading.Lock()
 
 

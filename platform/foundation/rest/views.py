@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from contextlib import ExitStack
+from http import HTTPStatus
 from typing import Any, ClassVar
 
 from django.conf import settings
@@ -43,7 +44,8 @@ class Endpoint(APIView):
 
     - `acts`: the act that policy decides on, or `PUBLIC`;
     - `requests`: the body's serializer; `queries`: the query string's (none: every parameter is refused);
-    - `answers`: the shape of each success, `{"POST": {201: KeyShape}}`, for the OpenAPI document.
+    - `answers`: the shape of each success, `{"POST": {201: KeyShape}}`, for the OpenAPI document;
+    - `conditional`: the methods whose handlers demand If-Match.
 
     A POST that changes state defines `replay(request, done, **kwargs)`, which renders anew, with its own checks, what
     an earlier request with the same Idempotency-Key did; a POST that only reads says `reads = True`.
@@ -54,6 +56,7 @@ class Endpoint(APIView):
     queries: ClassVar[Mapping[str, type[StrictSerializer]]] = {}
     answers: ClassVar[Mapping[str, Mapping[int, Shapes]]] = {}
     operations: ClassVar[Mapping[str, str]] = {}
+    conditional: ClassVar[frozenset[str]] = frozenset({"PUT", "PATCH", "DELETE"})
     reads: ClassVar[bool] = False
     most_bytes: ClassVar[int] = body.SINGLE
 
@@ -173,7 +176,7 @@ class Endpoint(APIView):
             return self._replay(request, begun)
         with idempotency.attempt(begun):
             response: HttpResponseBase = handler(request, *self.args, **self.kwargs)
-        if not begun.completed and response.status_code < 300:
+        if not begun.completed and response.status_code in (200, 201, 202):  # a batch may have refused every item
             log.error("%s changed state and did not complete its idempotency key", type(self).__qualname__)
         return response
 
@@ -183,7 +186,8 @@ class Endpoint(APIView):
 
     def _replay(self, request: Request, done: idempotency.Done) -> HttpResponseBase:
         response = self.replay(request, done, *self.args, **self.kwargs)
-        response.status_code = done.status
+        if response.status_code == HTTPStatus.OK:  # a view that says nothing of it answers as the first time
+            response.status_code = done.status
         response["Idempotency-Replayed"] = "true"
         return response
 

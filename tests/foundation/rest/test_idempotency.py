@@ -206,3 +206,9 @@ def test_the_days_key_dies_with_what_it_hashed(caller, tenant):
     assert rows() == []
     with tenant_scope(tenant), pytest.raises(Erased):
         keys.named("idempotency-day", day)
+
+
+def test_a_view_may_say_the_status_of_a_replay(caller, monkeypatch):
+    send(caller)
+    monkeypatch.setattr(probe.Things, "replay", lambda self, request, done: probe.Response({}, status=207))
+    assert send(caller).status_code == 207
