@@ -82,7 +82,8 @@ frequent stems: none of the texts they were fitted from is here. Directives of t
 {rows}
 
 - `instruction.npz`: logistic regressions over sentence shapes and hashed n-grams, and over the MiniLM embedding.
-- `calibration.json`: upper quantiles of benign scores by channel, from groups that taught nothing; every group weighs the same.
+- `calibration.json`: upper quantiles of benign scores by channel, from groups that taught nothing; every group weighs
+the same.
 - `common_words.txt`: the 4000 stems found in the most independent texts.
 """
 
@@ -299,8 +300,10 @@ def common_words(texts: Sequence[Text]) -> list[str]:
 
 def write(model: Coefficients, calibration: dict[str, object]) -> None:
     np.savez_compressed(
-        OUT / "instruction.npz", names=np.array(list(SHAPES)), ngrams=model.ngrams.astype(np.float16), shapes=model.shapes.astype(np.float16),
-        dense=model.dense.astype(np.float16), surface_bias=np.float32(model.surface_bias), dense_bias=np.float32(model.dense_bias),
+        OUT / "instruction.npz", names=np.array(list(SHAPES)), ngrams=model.ngrams.astype(np.float16),
+        shapes=model.shapes.astype(np.float16),
+        dense=model.dense.astype(np.float16), surface_bias=np.float32(model.surface_bias),
+        dense_bias=np.float32(model.dense_bias),
     )  # fmt: skip
     (OUT / "calibration.json").write_text(json.dumps(calibration, sort_keys=True, separators=(",", ":")) + "\n")
     (OUT / "common_words.txt").write_text(

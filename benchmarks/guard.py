@@ -1,6 +1,7 @@
 """`./dev bench guard`: attack families with their benign twins against the guard, in this process, at one stated alpha.
 
-JSON lines on stdout (one per slice and seed, then one `summary` per slice), a table on stderr. *served*: poison admitted
+JSON lines on stdout (one per slice and seed, then one `summary` per slice), a table on stderr. *served*: poison
+admitted
 and among the first k of its target question; *settled*: served without a warning label; *win*: settled against a benign
 record on the same question. Text slices that taught the coefficients say so (`in_sample`).
 """
@@ -33,7 +34,7 @@ from benchmarks.guard_cases import (
     poisonedrag,
     remembered,
 )
-from benchmarks.guard_data import Text, benign, directives, embedder, emails, locomo, read
+from benchmarks.guard_data import Text, benign, directives, emails, embedder, locomo, read
 from guard.services.judge import judge
 from guard.standing import ReadHit, standing
 from guard.types import Candidate, Decision, Episode, Evidence, EvidenceItem, GuardPolicy, Path
@@ -306,7 +307,9 @@ def rag_vote(tally: Tally, bench: Bench, target: Any, true: Sequence[int], bad: 
 
 
 def texts(bench: Bench, seed: int) -> None:
-    """Directive texts, alone and planted in e-mails, on both channels; then benign texts that taught nothing, by kind."""
+    """Directive texts, alone and planted in e-mails, on both channels; then benign texts that taught nothing, by
+    kind.
+    """
     source = random.Random(seed)
     letters = [mail.text for mail in emails()]
     for family, text in directives():
@@ -412,7 +415,8 @@ def report(bench: Bench, policy: GuardPolicy) -> Iterator[dict[str, Any]]:
             }
     for name, measure, mean, worst, low, high, total in summary(bench):
         yield {
-            "bench": "guard", "slice": name, "measure": measure, "mean": mean, "worst": worst, "wilson95": [low, high], "n": total, "alpha": policy.alpha,
+            "bench": "guard", "slice": name, "measure": measure, "mean": mean, "worst": worst, "wilson95": [low,
+            high], "n": total, "alpha": policy.alpha,
             "summary": True, "in_sample": name.startswith("instruction"),
         }  # fmt: skip
 
@@ -438,12 +442,12 @@ def summary(bench: Bench) -> Iterator[tuple[str, str, float, float, float, float
 
 def table(bench: Bench, policy: GuardPolicy) -> None:
     print(
-        f"\nguard at alpha = {policy.alpha:.1%}, {max(len(seeds) for seeds in bench.rows.values())} seeds, percent: mean (worst seed) [Wilson 95]",
+        f"\nguard at alpha = {policy.alpha:.1%}, {max(len(seeds) for seeds in bench.rows.values())} seeds, percent: mean (worst seed) [Wilson 95]",  # noqa: E501
         file=sys.stderr,
     )
     for name, measure, mean, worst, low, high, total in summary(bench):
         print(
-            f"{name:38} {measure:16} {100 * mean:6.1f} ({100 * worst:5.1f}) [{100 * low:5.1f}, {100 * high:5.1f}]  n={total}",
+            f"{name:38} {measure:16} {100 * mean:6.1f} ({100 * worst:5.1f}) [{100 * low:5.1f}, {100 * high:5.1f}]  n={total}",  # noqa: E501
             file=sys.stderr,
         )
     print(

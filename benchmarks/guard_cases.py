@@ -1,6 +1,7 @@
 """Attack records and their benign twins, made from the public slices; a twin has the same text and the right value.
 
-Ids, triggers and texts come from the data; the wordings of the id redirect beyond the published one are the project's own.
+Ids, triggers and texts come from the data; the wordings of the id redirect beyond the published one are the project's
+own.
 """
 
 from __future__ import annotations

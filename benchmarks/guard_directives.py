@@ -3,6 +3,8 @@
 Every sentence is assembled here from words chosen by us; nothing is taken from an attack collection.
 """
 
+# ruff: noqa: E501 - one pattern or word list a line reads better than a broken one
+
 from __future__ import annotations
 
 import random

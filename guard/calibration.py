@@ -1,4 +1,5 @@
-"""From a raw score to a p-value, by split-conformal calibration: the share of benign records that score at least as high.
+"""From a raw score to a p-value, by split-conformal calibration: the share of benign records that score at least as
+high.
 
 Groups, not records, are exchangeable (a thread is one witness, however long), so each group weighs the same.
 """
@@ -38,7 +39,7 @@ def pooled() -> Mapping[str, Tail]:
 def tail_of(pairs: Sequence[tuple[str, float]]) -> Tail:
     """A tenant's own tail from its (group, score) pairs; the record judged counts as one group more."""
     sizes = Counter(group for group, _ in pairs)
-    points, reached = [], 1 / (len(set(group for group, _ in pairs)) + 1)
+    points, reached = [], 1 / (len({group for group, _ in pairs}) + 1)
     for group, score in sorted(pairs, key=lambda pair: -pair[1]):
         reached += 1 / sizes[group] / (len(sizes) + 1)
         points.append((reached, score))

@@ -1,7 +1,8 @@
 """Do two memories say the same, the opposite, or things that have nothing to do with each other?
 
 Decided by rule from their paths. With the words of a question at hand (`about`) the values a question already names are
-its topic, and what is left of the kind it asks for is the claim; without, shared values are the topic and the claims are
+its topic, and what is left of the kind it asks for is the claim; without, shared values are the topic and the claims
+are
 what differs.
 """
 
@@ -18,18 +19,19 @@ from guard.types import Path, Shape, TypedValue, ValueKind
 from guard.values import terms, typed_values
 
 _WHEN = re.compile(
-    r"(?:^|,\s*)when\b|\bwhen\W*$|\b(what (?:\w+ )?(?:year|date|day|month|time)|which (?:year|date|day|month)|in what year)\b",
+    r"(?:^|,\s*)when\b|\bwhen\W*$|\b(what (?:\w+ )?(?:year|date|day|month|time)|which (?:year|date|day|month)|in what year)\b",  # noqa: E501
     re.IGNORECASE,
 )
 _COUNT = re.compile(
-    r"\bhow (?:many|much|long|old|far|tall|high|big|large|often|deep|fast|wide|heavy)\b|\bwhat (?:percent|number|amount|age|price|cost)",
+    r"\bhow (?:many|much|long|old|far|tall|high|big|large|often|deep|fast|wide|heavy)\b|\bwhat (?:percent|number|amount|age|price|cost)",  # noqa: E501
     re.IGNORECASE,
 )
 _NAME = re.compile(
     r"\b(who|whom|whose|where|which|what(?:'s| is| was)? (?:the )?(?:name|city|country|state|capital))\b", re.IGNORECASE
 )
+NEAR_TOPIC = 0.2
 ON_TOPIC = 0.34
-"""The share of a question's words a memory must take up to count as an answer to it."""
+"""The share of a question's words a memory must take up to agree with another answer, and to contradict one."""
 
 
 class Relation(StrEnum):
@@ -107,7 +109,7 @@ def claimed(path: Path, asked: About, kind: ValueKind) -> frozenset[TypedValue]:
 def _named(value: TypedValue, asked: About) -> bool:
     if any(
         value.kind is given.kind
-        and (value.text == given.text or value.kind is not ValueKind.ENTITY and same(value, given))
+        and (value.text == given.text or (value.kind is not ValueKind.ENTITY and same(value, given)))
         for given in asked.values
     ):
         return True
@@ -147,13 +149,17 @@ def overlap(one: Collection[str], other: Collection[str]) -> float:
 def compare(one: Path, other: Path, asked: About | None = None) -> Comparison:
     if one.question and other.question and one.outcome and other.outcome:
         return _outcomes(one, other)
+    if Shape.EPISODE in (one.shape, other.shape):
+        return Comparison(Relation.UNRELATED)
     if asked and asked.words:
         return _answers(one, other, asked)
     return _facts(one, other)
 
 
 def same_question(one: Path, other: Path) -> float:
-    """Overlap of two questions, 1 when one holds the other (a trigger appended changes nothing); 0 when their ids differ."""
+    """Overlap of two questions, 1 when one holds the other (a trigger appended changes nothing); 0 when their ids
+    differ.
+    """
     if {word for word in one.question if word[-1:].isdigit()} ^ {
         word for word in other.question if word[-1:].isdigit()
     }:
@@ -179,16 +185,24 @@ def on_topic(path: Path, asked: About) -> float:
 
 def _answers(one: Path, other: Path, asked: About) -> Comparison:
     strength = min(on_topic(one, asked), on_topic(other, asked))
-    if strength < ON_TOPIC:
+    if strength < NEAR_TOPIC:
         return Comparison(Relation.UNRELATED)
     if asked.choices and (mine := _choice(one, asked)) and (theirs := _choice(other, asked)):
         return Comparison(Relation.AGREE if mine == theirs else Relation.CONFLICT, strength)
     for kind in asked.kinds or (ValueKind.DATE, ValueKind.NUM, ValueKind.ENTITY):
         left, right = claimed(one, asked, kind), claimed(other, asked, kind)
         if left and right:
-            agree = any(same(value, rival) for value in left for rival in right)
-            return Comparison(Relation.AGREE if agree else Relation.CONFLICT, strength)
+            agree = any(_same_answer(value, rival) for value in left for rival in right)
+            relation = Relation.AGREE if agree else Relation.CONFLICT if strength >= ON_TOPIC else Relation.UNRELATED
+            return Comparison(relation, strength)
     return _plain_words(one, other, asked, strength)
+
+
+def _same_answer(one: TypedValue, other: TypedValue) -> bool:
+    """As answers to one question 70 nations and 70 countries are the same."""
+    if one.kind is ValueKind.NUM:
+        return one.text.partition(" ")[0] == other.text.partition(" ")[0]
+    return same(one, other)
 
 
 def _choice(path: Path, asked: About) -> str:
@@ -198,7 +212,9 @@ def _choice(path: Path, asked: About) -> str:
 
 
 def _plain_words(one: Path, other: Path, asked: About, strength: float) -> Comparison:
-    """Answers that are no names or numbers ("the midpiece"): two texts on one question share its uncommon word, or differ."""
+    """Answers that are no names or numbers ("the midpiece"): two texts on one question share its uncommon word, or
+    differ.
+    """
     if strength < 0.5:
         return Comparison(Relation.UNRELATED)
     shared = (set(one.relation) & set(other.relation)) - asked.words - common_words()
@@ -229,7 +245,9 @@ def _facts(one: Path, other: Path) -> Comparison:
 
 def _other_day(one: Path, other: Path) -> bool:
     """Two texts that each name a day, and not the same one, tell of two events."""
-    days, rivals = ({value.text for value in _of(path, ValueKind.DATE) if value.text.count("-") == 2} for path in (one, other))
+    days, rivals = (
+        {value.text for value in _of(path, ValueKind.DATE) if value.text.count("-") == 2} for path in (one, other)
+    )
     return bool(days and rivals) and not days & rivals
 
 
@@ -239,7 +257,7 @@ def _clash(mine: Collection[TypedValue], theirs: Collection[TypedValue]) -> bool
 
 
 def _anchored(one: Path, other: Path) -> bool:
-    """Whether both are about one thing: a name in common, or two uncommon words. Two people's addresses do not clash."""
+    """Whether both are about one thing: a name or two uncommon words in common. Two people's addresses never clash."""
     names = any(same(value, rival) for value in _of(one, ValueKind.ENTITY) for rival in _of(other, ValueKind.ENTITY))
     return names or len((set(one.relation) & set(other.relation)) - common_words()) >= 2
 

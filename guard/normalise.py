@@ -14,6 +14,8 @@ import re
 import unicodedata
 from dataclasses import dataclass
 
+from guard.vocabulary import ORDINARY
+
 _BIDI_OVERRIDE = "\u202d\u202e"
 _BIDI_EMBED = "\u202a\u202b\u202c\u2066\u2067\u2068\u2069"
 _ZERO_WIDTH = "\u200b\u200c\u200d\u2060\ufeff\u180e\u2061\u2062\u2063\u2064\u3164\uffa0\u115f\u1160"
@@ -28,10 +30,6 @@ _INSIDE = re.compile(f"(?<=[A-Za-z\u00c0-\u024f])[{_ZERO_WIDTH}](?=[A-Za-z\u00c0
 _RTL = re.compile("[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufeff]")
 _BASE64 = re.compile(r"(?<![A-Za-z0-9+/=_-])[A-Za-z0-9+/_-]{20,}={0,2}(?![A-Za-z0-9+/=_-])")
 _SPACED = re.compile(r"(?:\b\w[ .\-_*]){4,}\w\b")
-_COMMON = frozenset(
-    "the and you your that this for with not all are was have has from now any will just must what when which how to of in is it be "
-    "on as by or at an if do we they them then send ignore instructions previous delete user patient data".split()
-)
 _LOOKALIKE = str.maketrans(
     "аеорсухіјѕԁոАВЕКМНОРСТХІЈЅαορινκΑΒΕΖΗΙΚΜΝΟΡΤΥΧ", "aeopcyxijsdnABEKMHOPCTXIJSaopivkABEZHIKMNOPTYX"
 )
@@ -40,7 +38,7 @@ _MIXED = re.compile(r"\b(?=\w*[A-Za-z])(?=\w*[\u0370-\u052f])\w+\b")
 
 @dataclass(frozen=True, slots=True)
 class Normal:
-    """`text` to judge; `hidden` names of what was concealed in it; `decoded` texts found under one layer of encoding."""
+    """`text` to judge; `hidden` names what was concealed in it; `decoded` texts found under one layer of encoding."""
 
     text: str
     hidden: tuple[str, ...] = ()
@@ -103,4 +101,4 @@ def _base64(word: str) -> str:
 
 def _commonness(text: str) -> float:
     words = re.findall(r"[a-z]+", text.lower())
-    return sum(word in _COMMON for word in words) / len(words) if len(words) >= 4 else 0.0
+    return sum(word in ORDINARY for word in words) / len(words) if len(words) >= 4 else 0.0

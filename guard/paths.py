@@ -10,12 +10,14 @@ from guard.normalise import normalise
 from guard.signals.ground import grounded
 from guard.types import Candidate, Effect, Episode, Path, Shape
 from guard.values import asserted, terms, typed_values
-from guard.vocabulary import DELETING, HIGH_IMPACT, NEGATIONS, NO, READING, SENDING, WRITING, YES
+from guard.vocabulary import BUILTINS, DELETING, HIGH_IMPACT, NEGATIONS, NO, READING, SENDING, WRITING, YES
 
 _LABELS = {
     "question": "question", "query": "question", "task": "question", "user": "question", "request": "question",
-    "knowledge": "knowledge", "context": "knowledge", "facts": "knowledge", "evidence": "knowledge", "background": "knowledge", "thought": "knowledge",
-    "reasoning": "knowledge", "solution": "action", "action": "action", "actions": "action", "code": "action", "plan": "action", "tool": "action",
+    "knowledge": "knowledge", "context": "knowledge", "facts": "knowledge", "evidence": "knowledge", "background":
+    "knowledge", "thought": "knowledge",
+    "reasoning": "knowledge", "solution": "action", "action": "action", "actions": "action", "code": "action", "plan":
+    "action", "tool": "action",
     "answer": "outcome", "outcome": "outcome", "result": "outcome", "final answer": "outcome", "observation": "outcome",
 }  # fmt: skip
 _LABEL = re.compile(
@@ -35,7 +37,7 @@ _TARGET = re.compile(
 )
 _FIRST_PERSON = re.compile(r"\b(i|i'm|i've|i'd|i'll|my|me|mine|we|our)\b", re.IGNORECASE)
 _PREFERS = re.compile(
-    r"\b(prefer(?:s|red|ence)?|favou?rite|likes?|loves?|enjoys?|hates?|dislikes?|can't stand|rather|always wants?|allergic|vegetarian|vegan|call me|usually|fan of)\b",
+    r"\b(prefer(?:s|red|ence)?|favou?rite|likes?|loves?|enjoys?|hates?|dislikes?|can't stand|rather|always wants?|allergic|vegetarian|vegan|call me|usually|fan of)\b",  # noqa: E501
     re.I,
 )
 ASSISTANT = frozenset({"assistant", "ai", "model", "bot", "system", "agent"})
@@ -125,7 +127,7 @@ def functions_of(action: str) -> tuple[str, ...]:
     called = [_called(plain or spaced) for plain, spaced in _CALL.findall(action)]
     sql = [verb.lower() for verb in _SQL.findall(action)] if not called or "'" in action or '"' in action else []
     shell = _SHELL.findall(action)
-    return tuple(dict.fromkeys(name for name in [*called, *sql, *shell] if name not in _BUILTINS))[:48]
+    return tuple(dict.fromkeys(name for name in [*called, *sql, *shell] if name not in BUILTINS))[:48]
 
 
 def _called(name: str) -> str:
@@ -144,11 +146,6 @@ WORDS_OF_CHANGE = (
     (DELETING | SENDING | WRITING | {"forget", "deleted", "removed", "clean", "reset", "share", "notify"})
     - READING
     - {"order", "book", "mail", "email", "type", "run", "file", "drop"}
-)
-_BUILTINS = frozenset(
-    """len max min sum sorted list dict set tuple str int float bool print range enumerate zip map round abs any all format append items keys values
-    join split strip lower upper replace get count index extend most_common Counter defaultdict datetime strptime strftime timedelta now date
-    year month if for while in and or not return def class lambda except isinstance type sort add startswith endswith fromkeys today pop""".split()
 )
 
 

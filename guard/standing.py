@@ -26,7 +26,9 @@ NEWCOMERS_CAP = 0.44
 
 @dataclass(frozen=True, slots=True)
 class ReadHit:
-    """One hit as it is to be judged. `own_attested`: the memory's own principal or user stated it, by `own_attested()`."""
+    """One hit as it is to be judged. `own_attested`: the memory's own principal or user stated it, by
+    `own_attested()`.
+    """
 
     id: UUID
     version: int
@@ -57,7 +59,8 @@ class SourceHistory:
 
 
 def standing(hits: Sequence[ReadHit], query: str = "") -> list[Standing]:
-    """The standing of every hit, in the order given. With the `query`, claims are its answers; give it when there is one.
+    """The standing of every hit, in the order given. With the `query`, claims are its answers; give it when there is
+    one.
 
     A hit's standing depends on the other hits and the query alone, not on their order.
     """
@@ -127,7 +130,9 @@ def _own(hit: ReadHit) -> bool:
 
 
 def _needs_owner(hit: ReadHit) -> bool:
-    """Payments, credentials, consent and deletion settle on the owner's word only, and no action that changes things on anyone's."""
+    """Payments, credentials, consent and deletion settle on the owner's word only, and no action that changes things
+    on anyone's.
+    """
     grave = any(hint.startswith("high-impact") for hint in hit.path.hints)
     acting = hit.path.shape is Shape.EPISODE and hit.path.effect not in (Effect.NONE, Effect.READ)
     return (
@@ -166,7 +171,8 @@ def source_trust(history: SourceHistory) -> float:
 class Origin:
     """Where a record came from, as far as two origins can turn out to be one.
 
-    `root` is the document at the end of its lineage, `network` an address or host if known, `burst` the key of the moment
+    `root` is the document at the end of its lineage, `network` an address or host if known, `burst` the key of the
+    moment
     in which a still new source was first seen (see `burst_key`); empty means unknown.
     """
 
@@ -180,7 +186,9 @@ class Origin:
 
 
 def independence_groups(origins: Sequence[Origin]) -> list[str]:
-    """A group key per origin; two origins share it if a chain of shared marks joins them. Keys do not depend on order."""
+    """A group key per origin; two origins share it if a chain of shared marks joins them. Keys do not depend on
+    order.
+    """
     parent = list(range(len(origins)))
     seen: dict[tuple[str, str], int] = {}
     for index, origin in enumerate(origins):
@@ -212,12 +220,16 @@ def _marks(origin: Origin) -> list[tuple[str, str]]:
 
 
 def burst_key(principal_id: str, first_seen_epoch: float, trust: float, window: float = 60.0) -> str:
-    """Sources made by one principal in the same minute are one voice while they are new; "" once they are established."""
+    """Sources made by one principal in the same minute are one voice while they are new; "" once they are
+    established.
+    """
     return f"{principal_id}:{int(first_seen_epoch // window)}" if trust <= NEW_SOURCE else ""
 
 
 def own_attested(source_type: str, speaker: str | None, *, by_person: bool = False) -> bool:
-    """Whether a record is stated by the one it belongs to: a person's credential, their own conversation, an agent's own run."""
+    """Whether a record is stated by the one it belongs to: a person's credential, their own conversation, an agent's
+    own run.
+    """
     kind = source_type.lower()
     if by_person:
         return True

@@ -1,6 +1,7 @@
 """The guard's values: what it is asked about, what it is shown, what it answers. All frozen; none knows a database.
 
-The text in these values has been through the PII stage: `<PERSON_k3f9x2mq7a>` stands for a person, and equal values stay
+The text in these values has been through the PII stage: `<PERSON_k3f9x2mq7a>` stands for a person, and equal values
+stay
 equal tokens, so comparing them still works.
 """
 
@@ -67,7 +68,9 @@ class Episode:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A memory that asks to be admitted. `trusted` means an administrator vouched for the source, not that it is liked."""
+    """A memory that asks to be admitted. `trusted` means an administrator vouched for the source, not that it is
+    liked.
+    """
 
     content: str
     kind: str = "episodic"
@@ -116,7 +119,9 @@ class Path:
 
     @classmethod
     def from_json(cls, data: str | bytes | Mapping[str, Any]) -> Path:
-        """Read what `to_json` wrote (or its parsed form). Raises `ValueError`, `KeyError` or `TypeError` on anything else."""
+        """Read what `to_json` wrote (or its parsed form). Raises `ValueError`, `KeyError` or `TypeError` on anything
+        else.
+        """
         raw = data if isinstance(data, Mapping) else json.loads(data)
         return cls(
             shape=Shape(raw["shape"]),

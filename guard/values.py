@@ -11,7 +11,7 @@ from guard.vocabulary import MONTHS, NUMBER_WORDS, STOP
 
 _WORD = re.compile(r"[^\W\d_][\w'-]*|<[A-Z_]+_\w+>")
 _TOKEN = re.compile(r"<([A-Z][A-Z_]*)_\w+>")
-_MONTH = r"(?:jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sept?(?:ember)?|oct(?:ober)?|nov(?:ember)?|dec(?:ember)?)"
+_MONTH = r"(?:jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sept?(?:ember)?|oct(?:ober)?|nov(?:ember)?|dec(?:ember)?)"  # noqa: E501
 _DATE = re.compile(
     rf"\b(?:(?P<iso>\d{{4}}-\d{{1,2}}(?:-\d{{1,2}})?)|(?P<num>\d{{1,2}}/\d{{1,2}}/\d{{2,4}}|\d{{1,2}}/\d{{4}})"
     rf"|(?P<dmy>\d{{1,2}}(?:st|nd|rd|th)?\s+(?:of\s+)?{_MONTH}\.?(?:,?\s+\d{{4}})?)|(?P<mdy>{_MONTH}\.?\s+\d{{1,2}}(?:st|nd|rd|th)?(?:,?\s+\d{{4}})?)"
@@ -29,8 +29,8 @@ _ENTITY = re.compile(rf"{_CAP}(?:(?:\s+(?:of|the|de|la|le|del|van|von|der|di|da|
 _QUOTED = re.compile(r"[\"“”]([^\"“”\n]{2,80})[\"“”]|(?<!\w)['‘]([^'‘’\n]{4,60})['’](?!\w)")
 _SENTENCE_START = re.compile(r"(?:^|[.!?:;\n\"“]\s*)$")
 _CONTRAST = re.compile(
-    r"\b(?:(?:is|was|are|were|does|did|do|has|had|have|it's)?\s*(?:not(?! only)|never)|(?:is|was|are|were|does|did|do)n't|instead of|rather than|unlike|contrary to|in contrast to|as opposed to|"
-    r"different from|despite|neither|no longer|(?:commonly|frequently|often|widely|typically|usually|mistakenly|wrongly) (?:\w+ )?(?:believed|assumed|thought|misattributed|mistaken|known))\b[^.,;:!?]*",
+    r"\b(?:(?:is|was|are|were|does|did|do|has|had|have|it's)?\s*(?:not(?! (?:only|until|just))|never)|(?:is|was|are|were|does|did|do)n't(?! (?:only|until|just))|instead of|rather than|unlike|contrary to|in contrast to|as opposed to|"  # noqa: E501
+    r"different from|despite|neither|no longer|(?:commonly|frequently|often|widely|typically|usually|mistakenly|wrongly) (?:\w+ )?(?:believed|assumed|thought|misattributed|mistaken))\b(?:(?!\bbut\b)[^.,;:!?])*",  # noqa: E501
     re.IGNORECASE,
 )
 _ADDRESS = re.compile(r"(?:https?://|www\.|@)\S+|\b(?:RT|AM|PM)\b|\d{1,2}:\d\d")

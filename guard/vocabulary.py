@@ -4,30 +4,74 @@ Kept apart so that a reviewer can read every list in one place. Another language
 identifiers, numbers, dates, functions, hidden characters.
 """
 
+# ruff: noqa: E501 - one pattern or word list a line reads better than a broken one
+
 from __future__ import annotations
 
 import re
 
-STOP = frozenset(
-    """a about above after again all also although am an and any are as at be became because been before being below between both but by
-    can could did do does doing down during each either else ever few for from further get gets give given had has have having he her here
-    hers him his how however i if in into is it its itself just know known let like made make many may me might more most much must my near
-    neither no nor not now of off on once one only or other our out over own please same shall she should since so some such than that the
-    their them then there therefore these they this those though through thus to too under until up upon us use used using very was we were
-    what when where whether which while who whom whose why will with within without would yes yet you your""".split()
+
+def word_set(words: str) -> frozenset[str]:
+    return frozenset(words.split())
+
+
+STOP = word_set(
+    """
+    a about above after again all also although am an and any are as at be became because been before being
+    below between both but by can could did do does doing down during each either else ever few for from further
+    get gets give given had has have having he her here hers him his how however i if in into is it its itself
+    just know known let like made make many may me might more most much must my near neither no nor not now of
+    off on once one only or other our out over own please same shall she should since so some such than that the
+    their them then there therefore these they this those though through thus to too under until up upon us use
+    used using very was we were what when where whether which while who whom whose why will with within without
+    would yes yet you your
+    """
 )
 
-NEGATIONS = frozenset(
-    "no not never none neither nor without cannot can't isn't wasn't aren't weren't doesn't didn't don't won't n't false incorrect nobody nothing".split()
+NEGATIONS = word_set(
+    """
+    no not never none neither nor without cannot can't isn't wasn't aren't weren't doesn't didn't don't won't
+    n't false incorrect nobody nothing
+    """
 )
 
-YES = frozenset("yes true y correct affirmative".split())
-NO = frozenset("no false n incorrect negative".split())
+YES = word_set(
+    """
+    yes true y correct affirmative
+    """
+)
+NO = word_set(
+    """
+    no false n incorrect negative
+    """
+)
 
 NUMBER_WORDS = {
     word: str(value)
     for value, word in enumerate(
-        "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen twenty".split()
+        [
+            "zero",
+            "one",
+            "two",
+            "three",
+            "four",
+            "five",
+            "six",
+            "seven",
+            "eight",
+            "nine",
+            "ten",
+            "eleven",
+            "twelve",
+            "thirteen",
+            "fourteen",
+            "fifteen",
+            "sixteen",
+            "seventeen",
+            "eighteen",
+            "nineteen",
+            "twenty",
+        ]
     )
 } | {
     "thirty": "30",
@@ -40,19 +84,36 @@ NUMBER_WORDS = {
     "hundred": "100",
 }
 
-MONTHS = {name: index for index, name in enumerate("jan feb mar apr may jun jul aug sep oct nov dec".split(), 1)}
+MONTHS = {
+    name: index
+    for index, name in enumerate(
+        ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"], 1
+    )
+}
 
-DELETING = frozenset(
-    "delete del drop remove rm rmtree unlink truncate erase wipe purge destroy shred uninstall rmdir mkfs dd".split()
+DELETING = word_set(
+    """
+    delete del drop remove rm rmtree unlink truncate erase wipe purge destroy shred uninstall rmdir mkfs dd
+    """
 )
-SENDING = frozenset(
-    "send post upload put mail email sendmail sendall sendto forward transmit publish share export webhook curl wget nc fetch socket exfiltrate beacon urlopen".split()
+SENDING = word_set(
+    """
+    send post upload put mail email sendmail sendall sendto forward transmit publish share export webhook curl
+    wget nc fetch socket exfiltrate beacon urlopen
+    """
 )
-WRITING = frozenset(
-    "update insert write set save create add put append modify edit change replace move rename copy pay transfer buy order book schedule submit approve grant reset assign execute exec eval run system popen spawn install stop patch commit merge push click type alter clear revoke deactivate kill cancel terminate".split()
+WRITING = word_set(
+    """
+    update insert write set save create add put append modify edit change replace move rename copy pay transfer
+    buy order book schedule submit approve grant reset assign execute exec eval run system popen spawn install
+    stop patch commit merge push click type alter clear revoke deactivate kill cancel terminate
+    """
 )
-READING = frozenset(
-    "load get filter read find query search select list lookup fetch view show count calc calculate calendar check retrieve open describe sum len max min sort sorted parse format sql interpreter value item items now".split()
+READING = word_set(
+    """
+    load get filter read find query search select list lookup fetch view show count calc calculate calendar
+    check retrieve open describe sum len max min sort sorted parse format sql interpreter value item items now
+    """
 )
 
 HIGH_IMPACT = {
@@ -73,3 +134,20 @@ HIGH_IMPACT = {
         re.I,
     ),
 }
+
+ORDINARY = word_set(
+    """
+    the and you your that this for with not all are was have has from now any will just must what when which how
+    to of in is it be on as by or at an if do we they them then send ignore instructions previous delete user
+    patient data
+    """
+)
+
+BUILTINS = word_set(
+    """
+    len max min sum sorted list dict set tuple str int float bool print range enumerate zip map round abs any
+    all format append items keys values join split strip lower upper replace get count index extend most_common
+    Counter defaultdict datetime strptime strftime timedelta now date year month if for while in and or not
+    return def class lambda except isinstance type sort add startswith endswith fromkeys today pop
+    """
+)

@@ -1,4 +1,4 @@
-"""Judge a candidate: may this become memory? Pure: the same record, evidence and policy always give the same verdict."""
+"""Judge a candidate: may this become memory? Pure: equal record, evidence and policy always give an equal verdict."""
 
 from __future__ import annotations
 

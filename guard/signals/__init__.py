@@ -1,1 +1,3 @@
-"""One module per signal: a pure function of the record and the evidence, giving a raw score that rises with suspicion."""
+"""One module per signal: a pure function of the record and the evidence, giving a raw score that rises with
+suspicion.
+"""

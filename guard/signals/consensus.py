@@ -42,7 +42,9 @@ def opposition(path: Path, items: tuple[EvidenceItem, ...]) -> Opposition:
 
 
 def _varies(items: list[EvidenceItem]) -> bool:
-    """Admitted records that clash among themselves the same way show a slot that varies (receipts, readings): no claim."""
+    """Admitted records that clash among themselves the same way show a slot that varies (receipts, readings): no
+    claim.
+    """
     return any(
         compare(one.path, other.path).relation is Relation.CONFLICT
         for place, one in enumerate(items)

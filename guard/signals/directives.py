@@ -4,6 +4,8 @@ Each shape is a named pattern; the learned part (`signals.instruction`) weighs t
 hard rules, and those name their object: what is overridden, what is sent and where, whose voice is forged.
 """
 
+# ruff: noqa: E501 - one pattern or word list a line reads better than a broken one
+
 from __future__ import annotations
 
 import re
@@ -20,14 +22,14 @@ OVERRIDE = re.compile(
     r"\byou are (?:now )?(?:no longer bound|free from|not bound)\b|\b(?:STOP EVERYTHING)\b",
     _I,
 )
-_SECRET = (
+_OBJECT = (
     r"(?:pass(?:word|phrase|code)s?|credentials?|api[ _-]?keys?|tokens?|secrets?|private keys?|ssh keys?|system prompt|conversation(?: history)?|chat (?:history|log)s?|memor(?:y|ies)|"
     r"(?:all|every|any|the user'?s?|their|customer|private|confidential|personal|internal|sensitive) (?:\w+ ){0,2}?(?:data|files?|emails?|messages?|contacts?|records?|documents?|information|details|history|inbox)|credit cards?|card numbers?|environment variables?|cookies)"
 )
 _SEND = r"(?:send|forward|upload|post|transmit|e-?mail|share|leak|copy|exfiltrate|submit|report|deliver|relay|export|bcc|cc|disclose|push|dump)"
 _WHERE = r"(?:https?://\S+|www\.\S+|[\w.+-]+@[\w-]+\.\w+|\b\d{1,3}(?:\.\d{1,3}){3}\b|<(?:EMAIL|URL|IP)\w*>)"
 EXFILTRATE = re.compile(
-    rf"\b{_SEND}\b[^.!?\n]{{0,60}}?\b{_SECRET}\b.{{0,80}}?{_WHERE}|{_WHERE}.{{0,60}}?\b{_SEND}\b[^.!?\n]{{0,60}}?\b{_SECRET}\b",
+    rf"\b{_SEND}\b[^.!?\n]{{0,60}}?\b{_OBJECT}\b.{{0,80}}?{_WHERE}|{_WHERE}.{{0,60}}?\b{_SEND}\b[^.!?\n]{{0,60}}?\b{_OBJECT}\b",
     _I | re.DOTALL,
 )
 FORGED = re.compile(
@@ -65,7 +67,96 @@ SHAPES: dict[str, re.Pattern[str]] = {
 }  # fmt: skip
 
 
+_KEYS = {
+    "override": (
+        "ignor",
+        "disregard",
+        "forget",
+        "overrid",
+        "bypass",
+        "discard",
+        "attention",
+        "follow",
+        "obey",
+        "comply",
+        "listen",
+        "abandon",
+        "throw",
+        "supersede",
+        "replace",
+        "precedence",
+        "bound",
+        "free from",
+        "stop everything",
+    ),
+    "exfiltrate": (
+        "http",
+        "www.",
+        "@",
+        "<email",
+        "<url",
+        "<ip",
+        "0.",
+        "1.",
+        "2.",
+        "3.",
+        "4.",
+        "5.",
+        "6.",
+        "7.",
+        "8.",
+        "9.",
+    ),
+    "shape-reply": ("repl", "answer", "respon", "output", "messag", "summar", "text", "writing"),
+    "persona": (
+        "you ",
+        "act",
+        "pretend",
+        "role",
+        "immerse",
+        "character",
+        "developer mode",
+        "dan",
+        "jailbr",
+        "anything now",
+        "filter",
+        "restrictions",
+        "limits",
+    ),
+    "injection-url": (
+        "http",
+        "www.",
+        "@",
+        "<email",
+        "<url",
+        "<ip",
+        ".com",
+        ".xyz",
+        ".net",
+        ".org",
+        ".io",
+        "0.",
+        "1.",
+        "2.",
+        "3.",
+        "4.",
+        "5.",
+        "6.",
+        "7.",
+        "8.",
+        "9.",
+    ),
+}
+
+
+def present(name: str, text: str, low: str) -> bool:
+    """Whether the text has the shape; `low` is the text in lower case. Words every match needs are looked for first."""
+    keys = _KEYS.get(name)
+    return (keys is None or any(key in low for key in keys)) and bool(SHAPES[name].search(text))
+
+
 def hard_directives(text: str) -> tuple[str, ...]:
     """Reason codes of the hard rules the text breaks: `override-directive`, `exfiltration`, `forged-provenance`."""
-    rules = {"override-directive": OVERRIDE, "exfiltration": EXFILTRATE, "forged-provenance": FORGED}
-    return tuple(code for code, pattern in rules.items() if pattern.search(text))
+    low = text.lower()
+    rules = {"override-directive": "override", "exfiltration": "exfiltrate", "forged-provenance": "forged"}
+    return tuple(code for code, name in rules.items() if present(name, text, low))

@@ -1,6 +1,7 @@
 """`effect`: an action does something that none of the nearest admitted actions ever did.
 
-A trigger (AgentPoison) pulls a record next to harmless ones and turns their `load` into `delete`. What the neighbours do
+A trigger (AgentPoison) pulls a record next to harmless ones and turns their `load` into `delete`. What the neighbours
+do
 is what this agent does; a new grave effect, or a new function that is not mere reading, is seen at once.
 """
 
@@ -17,7 +18,9 @@ ENOUGH = 4
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What was found: `unseen` functions or effects, whether the base was too `thin` to say, and the records looked at."""
+    """What was found: `unseen` functions or effects, whether the base was too `thin` to say, and the records looked
+    at.
+    """
 
     unseen: tuple[str, ...]
     thin: bool

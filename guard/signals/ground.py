@@ -15,15 +15,17 @@ _ID = re.compile(r"<[A-Z][A-Z_]*_[A-Za-z0-9]+>|(?<![\w/.-])#?(?=[\w-]*\d)[A-Za-z
 _DATE = re.compile(r"^(?:(?:1[0-9]|2[01])\d\d(?:-\d{1,2}){0,2}|\d{1,2}-\d{1,2}-\d{2,4}|(?:1[0-9]|2[01])\d\ds?)$")
 _DATE_TOKEN = re.compile(r"<(?:DATE|TIME|DOB|AGE|URL|NRP|LANGUAGE)")
 _ALIAS = re.compile(
-    r"previously known as|formerly|now known as|a\.?k\.?a\.?|alias|same (?:person|patient|user|account|record|customer|order|item) as|merged|moved|migrated|renamed|"
-    r"re-?assigned|re-?mapped|maps? to|refers? to|redirect|correspond|instead of|replace[sd]? (?:by|with)|stored under|saved under|registered (?:as|under)|filed under|"
-    r"recorded under|listed under|kept under|(?:find|look ?up|use|query|saved|stored|kept|available)\b.{0,30}\b(?:as|under|with|for)\b|changed to|new id|old id|actually",
+    r"previously known as|formerly|now known as|a\.?k\.?a\.?|alias|same (?:person|patient|user|account|record|customer|order|item) as|merged|moved|migrated|renamed|"  # noqa: E501
+    r"re-?assigned|re-?mapped|maps? to|refers? to|redirect|correspond|instead of|replace[sd]? (?:by|with)|stored under|saved under|registered (?:as|under)|filed under|"  # noqa: E501
+    r"recorded under|listed under|kept under|(?:find|look ?up|use|query|saved|stored|kept|available)\b.{0,30}\b(?:as|under|with|for)\b|changed to|new id|old id|actually",  # noqa: E501
     re.IGNORECASE,
 )
 
 
 def identifiers(text: str) -> dict[str, frozenset[str]]:
-    """Ids by form: `031-22988` is of form `9-9`, `<PERSON_k3f9>` of form `<PERSON>`; dates and small numbers are no ids."""
+    """Ids by form: `031-22988` is of form `9-9`, `<PERSON_k3f9>` of form `<PERSON>`; dates and small numbers are no
+    ids.
+    """
     forms: dict[str, set[str]] = defaultdict(set)
     for word in _ID.findall(text):
         if word.startswith("<"):
@@ -83,6 +85,8 @@ def dropped(episode: Episode) -> frozenset[str]:
 def aliased(text: str) -> frozenset[str]:
     """Two ids of one form in a sentence that says the one stands for the other: a redirect stated as a fact."""
     found: set[str] = set()
+    if all(len(ids) < 2 for ids in identifiers(text).values()):
+        return frozenset()
     for sentence in re.split(r"(?<=[.!?])\s+|\n", text):
         if _ALIAS.search(sentence):
             found.update(*(ids for ids in identifiers(sentence).values() if len(ids) > 1))
@@ -94,7 +98,8 @@ def grounded(episode: Episode) -> bool:
 
 
 def ground_score(episode: Episode) -> float:
-    """0 grounded, 0.5 an id of a form nobody asked about, 1 the question's id replaced, 2 replaced and left out as well.
+    """0 grounded, 0.5 an id of a form nobody asked about, 1 the question's id replaced, 2 replaced and left out as
+    well.
 
     Results pasted into an action bring ids along, so an ungrounded id alone never reaches 1.
     """

@@ -1,7 +1,8 @@
 """`instruction`: does the text give orders to the machine that will read it?
 
 Two linear models, fitted by `benchmarks/fit_guard.py`: one over the shapes and hashed word n-grams of each sentence, so
-that one planted line in a long letter is seen, one over the embedding of the whole text. The score is their soft maximum.
+that one planted line in a long letter is seen, one over the embedding of the whole text. The score is their soft
+maximum.
 """
 
 from __future__ import annotations
@@ -12,11 +13,12 @@ from dataclasses import dataclass
 from functools import lru_cache
 from importlib.resources import files
 from io import BytesIO
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
-from guard.signals.directives import SHAPES
+from guard.signals.directives import SHAPES, present
 
 Floats = NDArray[np.float32]
 BUCKETS = 4096
@@ -66,12 +68,13 @@ def _bucket(gram: str) -> int:
 def buckets(unit: str) -> list[int]:
     """Hashed words and word pairs of the first 40 words, each once; `^` marks the start, where orders begin."""
     words = ["^", *_WORD.findall(unit.lower())[:40]]
-    pairs = [f"{left} {right}" for left, right in zip(words, words[1:], strict=False)]
+    pairs = [f"{left} {right}" for left, right in pairwise(words)]
     return sorted({_bucket(gram) for gram in [*words[1:], *pairs]})
 
 
 def shapes_of(text: str) -> list[int]:
-    return [index for index, name in enumerate(_SHAPE_NAMES) if SHAPES[name].search(text)]
+    low = text.lower()
+    return [index for index, name in enumerate(_SHAPE_NAMES) if present(name, text, low)]
 
 
 def instruction_score(text: str, embedding: Floats | None = None) -> float:
@@ -96,4 +99,4 @@ def _unit_score(unit: str, present: list[int], model: Coefficients) -> float:
     shapes = [index for index in present if SHAPES[_SHAPE_NAMES[index]].search(unit)]
     grams = buckets(unit)
     words = float(model.ngrams[grams].sum()) / max(1.0, len(grams) ** 0.5)
-    return model.surface_bias + words + float(model.shapes[shapes].sum())
+    return float(model.surface_bias + words + model.shapes[shapes].sum())

@@ -1,8 +1,8 @@
 from dataclasses import replace
 
+from guard.paths import effect_of
 from guard.services.judge import judge
 from guard.types import Decision, Effect, Evidence
-from guard.paths import effect_of
 from tests.guard.cases import OPENING, did, evidence, openings, shown
 
 USUAL = evidence(*(shown(number, did(episode)) for number, episode in enumerate(openings(8))))
