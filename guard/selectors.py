@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from django.db.models import F, OuterRef, QuerySet, Subquery
@@ -49,9 +50,10 @@ def policies_in_force() -> QuerySet[PiiPolicyVersion]:
     versions = PiiPolicyVersion.objects.annotate(
         name=Subquery(records.values("name")[:1]), in_force=Subquery(records.values("version")[:1])
     )
-    return versions.filter(number=F("in_force"))
+    in_force: QuerySet[PiiPolicyVersion] = versions.filter(number=F("in_force"))
+    return in_force
 
 
-def stored(version: PiiPolicyVersion) -> StoredPolicy:
+def stored(row: Any) -> StoredPolicy:
     """A row of `policies_in_force` as a value."""
-    return StoredPolicy(version.policy_id, version.value(version.name), version.created_at)
+    return StoredPolicy(row.policy_id, row.value(row.name), row.created_at)

@@ -1,4 +1,3 @@
-# ruff: noqa: RUF001 - other hands than ours write these signs
 """From raw findings to settled ones: neighbours become one ("Ana" + "Diaz", a house number + its street + its town),
 what is implausible on its own goes, and a mere suspicion inside something surer gives way."""
 
@@ -20,7 +19,8 @@ _BETWEEN = {
 _USUAL = re.compile(r"[ .\-/]{0,2}")
 # Between two parts of an address: commas, line ends, and up to four words with capitals or numbers; no sentence's end.
 _WITHIN_ADDRESS = re.compile(
-    r"[ \t,;#/()\-]{0,4}\.?\n?[\s,;>?#/()\-]{0,6}(?:(?:[^\W\d_a-z][\w'’\-]{0,25}|\d{1,6}[a-z]?|nan|de|la|le|der|den|of|the)[\s,;#/()\-]{1,4}){0,4}"
+    r"[ \t,;#/()\-]{0,4}\.?\n?[\s,;>?#/()\-]{0,6}"
+    r"(?:(?:[^\W\d_a-z][\w'’\-]{0,25}|\d{1,6}[a-z]?|de|la|le|der|den|of|the)[\s,;#/()\-]{1,4}){0,4}"
 )
 _AFTER_ADDRESS = re.compile(
     r"(?:[\s,]{1,4}(?:[A-Z]{2}(?!\w)|\d{4,6}(?![\w-]|\.\d))){1,2}|(?<=\d)(?: \d{1,5}[A-Za-z]?(?!\w))"

@@ -15,7 +15,7 @@ _FREE = ("/metadata/",)
 
 
 def flatten(body: Any) -> dict[str, str]:
-    """A JSON value as paths to texts. Numbers are walked as text (a card may come as one); true, false, null are not."""
+    """A JSON value as paths to texts. Numbers are walked as text (a card may come as one); booleans, null are not."""
     return dict(_walk(body, ""))
 
 

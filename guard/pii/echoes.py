@@ -1,4 +1,3 @@
-# ruff: noqa: RUF001 - other hands than ours write these signs
 """A name that was found once in a document is a name wherever it stands in it."""
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ from enum import StrEnum
 class Entity(StrEnum):
     """The kinds of personal data. The value stands in tokens (`<PERSON_k3f9x2mq7a>`) and in the API."""
 
-    SECRET = "SECRET"
+    SECRET = "SECRET"  # noqa: S105
     CARD = "CARD"
     BANK_ACCOUNT = "BANK_ACCOUNT"
     NATIONAL_ID = "NATIONAL_ID"

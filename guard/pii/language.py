@@ -1,4 +1,3 @@
-# ruff: noqa: RUF001 - other hands than ours write these signs
 """Which language a text is in, or that it is none we read: then the memory is held, because nobody vouches for it.
 
 lingua in its low-accuracy mode (64 MB and 0.5 ms a text, against 900 MB in the other), over the languages we read and
@@ -24,7 +23,7 @@ _WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)?")
 
 
 def language_of(text: str, default: str) -> str | None:
-    """The ISO 639-1 code of a language we read; `default` for a text too short to tell; None when it is none of them."""
+    """The ISO 639-1 code of a language we read; `default` for a text too short to tell; None for any other language."""
     letters = [sign for sign in text if sign.isalpha()]
     if sum(_is_latin(sign) for sign in letters) < (1 - _FOREIGN_SCRIPT) * len(letters):
         return None

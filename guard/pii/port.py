@@ -64,8 +64,8 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class Redaction:
-    """A document after the pass, under its new paths; `renamed` has the members whose names had to be redacted, by their
-    old paths.
+    """A document after the pass, under its new paths; `renamed` has the members whose names were redacted, by their old
+    paths.
 
     What may be put back at reading is told by `spans`, never by looking for tokens in a text: anyone may type a token.
     """

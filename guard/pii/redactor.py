@@ -10,8 +10,8 @@ from guard.pii import redaction
 from guard.pii.document import names
 from guard.pii.entities import Entity
 from guard.pii.policy import Action, Mode, PiiPolicy, Rule
-from guard.pii.workers import Pool
 from guard.pii.port import MAX_DOCUMENT, MAX_TEXT, Document, Finding, PiiUnavailable, Reason, Redaction
+from guard.pii.workers import Pool
 
 _QUERY = "/query"
 

@@ -1,6 +1,6 @@
 """Turn Rampart's 4-bit weights into an 8-bit model, once: `python -m guard.pii.requantise DIRECTORY`.
 
-Each `MatMulNBits` goes back to a float `MatMul` (weight = (nibble − 8) · scale, blocks of 32 along K), then
+Each `MatMulNBits` goes back to a float `MatMul` (weight = (nibble - 8) · scale, blocks of 32 along K), then
 onnxruntime's `quantize_dynamic` makes the MatMuls int8 per channel. The outcome is bit-for-bit the same wherever the
 pinned versions run, so its hash is pinned too (`rampart_files.INT8_SHA256`); another outcome is refused.
 """
@@ -20,7 +20,7 @@ from guard.pii.rampart_files import INT8_SHA256, Q4, ModelMissing, checked, int8
 
 
 def requantise(directory: Path) -> Path:
-    """Make the 8-bit model in `directory` unless it is there. Raises ModelMissing when the outcome is not the known one."""
+    """Make the 8-bit model in `directory` unless it is there. Raises ModelMissing for another outcome."""
     target = int8_path(directory)
     if target.exists():
         return checked(target, INT8_SHA256)

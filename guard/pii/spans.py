@@ -18,7 +18,7 @@ class Covered:
 
 
 def union(found: Iterable[Covered]) -> list[Covered]:
-    """Merge what overlaps, in order. The strictest action holds; a severe type names the whole, else the longest part."""
+    """Merge what overlaps, in order. The strictest action holds; a severe type names the whole, else the longest."""
     groups: list[list[Covered]] = []
     end = -1
     for each in sorted(found, key=lambda covered: (covered.start, -covered.end)):

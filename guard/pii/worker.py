@@ -1,4 +1,4 @@
-"""The helper process: reads a document, answers what it found. Run by `guard.pii.workers`, never imported by the server.
+"""The helper process: reads a document, answers what it found. Run by `guard.pii.workers`, not imported by the server.
 
 It prints nothing, logs nothing and leaves no core: its input is the one place where unredacted text lives.
 """

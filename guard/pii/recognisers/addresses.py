@@ -1,24 +1,27 @@
-# ruff: noqa: RUF001 - other hands than ours write these signs
 """Street addresses by shape, in the orders people write them; what stands next to them is joined later (`assembly`)."""
 
 import re
 
 from guard.pii.entities import Entity
-from guard.pii.recognisers.patterned import LIKELY, SUSPECTED, SURE, Pattern, Patterned
+from guard.pii.recognisers.patterned import LIKELY, SURE, SUSPECTED, Pattern, Patterned
 
 _A = Entity.ADDRESS
 _CAP = r"[^\W\d_a-z][\w'’.\-]{0,30}"
 _NUMBER = r"\d{1,6}[A-Za-z]?(?:[-/]\d{1,4}[A-Za-z]?)?"
 _SUFFIX = (
-    r"(?:street|st|avenue|ave|av|road|rd|boulevard|blvd|drive|dr|lane|ln|court|ct|place|pl|square|sq|terrace|ter|way|parkway|pkwy|"
-    r"highway|hwy|close|crescent|cres|gardens|grove|mews|row|walk|circle|cir|trail|alley|plaza|turnpike|quay|wharf|rise|hill|esplanade|parade)"
+    r"(?:street|st|avenue|ave|av|road|rd|boulevard|blvd|drive|dr|lane|ln|court|ct|place|pl|square|sq|terrace|ter|"
+    r"way|parkway|pkwy|"
+    r"highway|hwy|close|crescent|cres|gardens|grove|mews|row|walk|circle|cir|trail|alley|plaza|turnpike|quay|"
+    r"wharf|rise|hill|esplanade|parade)"
 )
 _LEADING = (
-    r"(?:rue|avenue|av\.|boulevard|bd|place|allée|chemin|impasse|quai|calle|c/|avenida|avda\.?|plaza|paseo|carrer|camino|via|viale|"
+    r"(?:rue|avenue|av\.|boulevard|bd|place|allée|chemin|impasse|quai|calle|c/|avenida|avda\.?|plaza|paseo|"
+    r"carrer|camino|via|viale|"
     r"piazza|corso|vicolo|strada|largo|rua|praça|travessa|estrada|ulica|ul\.|al\.|os\.|ulice|plac|prinses|laan van)"
 )
 _COMPOUND = (
-    r"[^\W\d_][\w.\-]{1,30}(?:straße|strasse|str\.|gasse|weg|platz|allee|ring|damm|ufer|gata|gatan|gate|gade|vägen|vei|veien|vej|väg|"
+    r"[^\W\d_][\w.\-]{1,30}(?:straße|strasse|str\.|gasse|weg|platz|allee|ring|damm|ufer|gata|gatan|gate|gade|"
+    r"vägen|vei|veien|vej|väg|"
     r"stien|katu|tie|kuja|polku|straat|laan|plein|gracht|kade|dreef|utca|kapu|dwars|götu|stígur|braut|vegur)"
 )
 _UNIT = (
@@ -31,8 +34,15 @@ def addresses() -> Patterned:
     english = (
         rf"(?<![\w.])(?:{_NUMBER}\s){{1,2}}(?:(?:{_CAP}|\d{{1,3}}(?:st|nd|rd|th))\s){{1,4}}(?i:{_SUFFIX})(?!\w)\.?"
     )
-    lower = rf"(?i)(?<![\w.]){_NUMBER}\s(?:[^\W\d_][\w'’.\-]{{1,30}}\s){{1,3}}(?:street|st|avenue|ave|road|rd|boulevard|blvd|drive|lane)(?!\w)\.?"
-    leading = rf"(?<!\w)(?i:{_LEADING})\s(?:(?:de|del|della|di|la|le|les|du|des|do|da|dos|los|las|van|der|den|het|of|d'|l')\s?){{0,3}}(?:{_CAP}\s?){{1,4}},?\s?(?:n[°º.]?\s?)?(?:{_NUMBER})?"
+    lower = (
+        rf"(?i)(?<![\w.]){_NUMBER}\s(?:[^\W\d_][\w'’.\-]{{1,30}}\s){{1,3}}"
+        r"(?:street|st|avenue|ave|road|rd|boulevard|blvd|drive|lane)(?!\w)\.?"
+    )
+    leading = (
+        rf"(?<!\w)(?i:{_LEADING})\s(?:(?:de|del|della|di|la|le|les|du|des|do|da|dos|los|las|van|der|den|het|of|"
+        rf"d'|l')\s?)"
+        rf"{{0,3}}(?:{_CAP}\s?){{1,4}},?\s?(?:n[°º.]?\s?)?(?:{_NUMBER})?"
+    )
     corner = (
         rf"(?i:(?:the\s)?(?:corner|intersection|junction) of)(?:\s(?:{_CAP}|{_NUMBER}|(?:and|&|de|del|du|la))){{2,10}}"
     )
@@ -44,9 +54,7 @@ def addresses() -> Patterned:
             Pattern(_A, re.compile(rf"(?<!\w)(?:{_NUMBER},?\s)?{leading}"), LIKELY),
             Pattern(
                 _A,
-                re.compile(
-                    rf"(?<!\w)(?:{_NUMBER}\s)?(?:{_CAP}\s){{0,2}}(?i:{_COMPOUND})\s{_NUMBER}(?!\w)"
-                ),
+                re.compile(rf"(?<!\w)(?:{_NUMBER}\s)?(?:{_CAP}\s){{0,2}}(?i:{_COMPOUND})\s{_NUMBER}(?!\w)"),
                 LIKELY,
             ),
             Pattern(
@@ -60,7 +68,8 @@ def addresses() -> Patterned:
             Pattern(
                 _A,
                 re.compile(
-                    r"(?i)(?<!\w)US(?:NS|CGC|S|NV)\s[^\W\d_][\w'’.\-]{0,30}(?:\s[^\W\d_][\w'’.\-]{0,30})?,?\s{1,2}(?=[AFD]PO\s)"
+                    r"(?i)(?<!\w)US(?:NS|CGC|S|NV)\s[^\W\d_][\w'’.\-]{0,30}"
+                    r"(?:\s[^\W\d_][\w'’.\-]{0,30})?,?\s{1,2}(?=[AFD]PO\s)"
                 ),
                 LIKELY,
             ),
@@ -71,7 +80,9 @@ def addresses() -> Patterned:
             Pattern(
                 _A,
                 re.compile(
-                    rf"(?i:\b(?:address|lives? (?:at|on|in)|located at|reside[sd]? at|moved to|ship(?:ped)? to|deliver(?:ed)? to|mail(?:ed)? to)\b)[^\w\n]{{0,3}}(?:is\s|to\s|was\s)?(?P<n>{_NUMBER}\s{_CAP}(?:[ ,]{{1,2}}(?:{_CAP}|{_NUMBER})){{0,6}})"
+                    rf"(?i:\b(?:address|lives? (?:at|on|in)|located at|reside[sd]? at|moved to|ship(?:ped)? to|"
+                    rf"deliver(?:ed)? to|mail(?:ed)? to)\b)[^\w\n]{{0,3}}(?:is\s|to\s|"
+                    rf"was\s)?(?P<n>{_NUMBER}\s{_CAP}(?:[ ,]{{1,2}}(?:{_CAP}|{_NUMBER})){{0,6}})"
                 ),
                 LIKELY,
                 "n",

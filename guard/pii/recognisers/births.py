@@ -6,7 +6,8 @@ from guard.pii.entities import Entity
 from guard.pii.recognisers.patterned import SURE, Pattern, Patterned
 
 _MONTH = (
-    r"(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec|ene|abr|ago|dic|janv|févr|fevr|avr|mai|juin|juil|août|aout|déc|"
+    r"(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec|ene|abr|ago|dic|janv|févr|fevr|avr|mai|juin|juil|août|"
+    r"aout|déc|"
     r"mär|okt|dez|gen|mag|giu|lug|set|ott|fev|out|mrt|mei)[^\W\d_]{0,8}\.?"
 )
 _DATE = (
@@ -15,15 +16,18 @@ _DATE = (
     rf"|{_MONTH}\s\d{{1,2}}(?:st|nd|rd|th)?(?!\d)(?:,?\s(?:\d{{4}}|'\d\d))?|(?:18|19|20)\d\d(?!\d))"
 )
 _BORN = (
-    r"(?:d\.?o\.?b\.?|date of birth|birth ?date|birthday|birthdate|born|geboren|geburtsdatum|geburtstag|né|née|naissance|anniversaire|"
-    r"nacid[oa]|nacimiento|cumpleaños|nat[oa]|nascita|compleanno|nascid[oa]|nascimento|aniversário|geboortedatum|verjaardag)"
+    r"(?:d\.?o\.?b\.?|date of birth|birth ?date|birthday|birthdate|born|geboren|geburtsdatum|geburtstag|né|née|"
+    r"naissance|anniversaire|"
+    r"nacid[oa]|nacimiento|cumpleaños|nat[oa]|nascita|compleanno|nascid[oa]|nascimento|aniversário|geboortedatum|"
+    r"verjaardag)"
 )
 
 
 def births() -> Patterned:
     after = re.compile(rf"(?i)(?<!\w){_BORN}(?!\w)[^.\n\d]{{0,30}}?(?<!\w)(?P<n>{_DATE})")
     before = re.compile(
-        rf"(?i)(?<![\w])(?P<n>{_DATE})[^.\n\w]{{0,4}}(?:is|was)\s(?:my|his|her|their|[^\W\d_]{{2,20}}'s)\s(?:birthday|date of birth)"
+        rf"(?i)(?<![\w])(?P<n>{_DATE})[^.\n\w]{{0,4}}(?:is|was)\s(?:my|his|her|their|"
+        rf"[^\W\d_]{{2,20}}'s)\s(?:birthday|date of birth)"
     )
     return Patterned(
         "births",

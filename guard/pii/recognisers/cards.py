@@ -4,7 +4,7 @@ import re
 
 from guard.pii.entities import Entity
 from guard.pii.recognisers import checksums
-from guard.pii.recognisers.patterned import LIKELY, SUSPECTED, SURE, Pattern, Patterned, words
+from guard.pii.recognisers.patterned import LIKELY, SURE, SUSPECTED, Pattern, Patterned, words
 
 _CARD_WORDS = words(
     "card", "cc", "visa", "mastercard", "amex", "credit", "debit", "tarjeta", "carte", "karte", "carta", "cartão"
@@ -57,7 +57,8 @@ def cards() -> Patterned:
             Pattern(
                 Entity.CARD,
                 re.compile(
-                    r"(?i)\b(?:card|visa|mastercard|amex|tarjeta|carte|karte|carta|cartão)\b[^\d\n]{0,40}(?P<n>\d(?:[ \-]?\d){12,18})(?!\d)"
+                    r"(?i)\b(?:card|visa|mastercard|amex|tarjeta|carte|karte|carta|"
+                    r"cartão)\b[^\d\n]{0,40}(?P<n>\d(?:[ \-]?\d){12,18})(?!\d)"
                 ),
                 LIKELY,
                 "n",
@@ -87,7 +88,8 @@ def accounts() -> Patterned:
             Pattern(
                 Entity.BANK_ACCOUNT,
                 re.compile(
-                    r"(?i)\b(?:bank account|account|acct|a/c|konto|cuenta|compte|conto|rekening)\b[^\d\n]{0,25}(?P<n>\d(?:[ \-]?\d){6,16})(?!\d)"
+                    r"(?i)\b(?:bank account|account|acct|a/c|konto|cuenta|compte|conto|"
+                    r"rekening)\b[^\d\n]{0,25}(?P<n>\d(?:[ \-]?\d){6,16})(?!\d)"
                 ),
                 LIKELY,
                 "n",

@@ -1,17 +1,11 @@
-"""Check digits of cards, accounts and identity numbers. Pure; each takes the bare signs and says whether they add up."""
+"""Check digits of cards, accounts and identity numbers. Pure: each takes the bare signs and tells if they add up."""
 
 from collections.abc import Sequence
 
 _NIR_CORSICA = {"2A": "19", "2B": "18"}
-_CF_ODD = dict(
-    zip(
-        "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ",
-        (
-            (1, 0, 5, 7, 9, 13, 15, 17, 19, 21)
-            + (1, 0, 5, 7, 9, 13, 15, 17, 19, 21, 2, 4, 18, 20, 11, 3, 6, 8, 12, 14, 16, 10, 22, 25, 24, 23)
-        ),
-        strict=True,
-    )
+_CF_ODD_VALUES = (1, 0, 5, 7, 9, 13, 15, 17, 19, 21, 2, 4, 18, 20, 11, 3, 6, 8, 12, 14, 16, 10, 22, 25, 24, 23)
+_CF_ODD = dict(zip("ABCDEFGHIJKLMNOPQRSTUVWXYZ", _CF_ODD_VALUES, strict=True)) | dict(
+    zip("0123456789", _CF_ODD_VALUES, strict=False)
 )
 _DNI_LETTERS = "TRWAGMYFPDXBNJZSQVHLCKE"
 
@@ -26,7 +20,7 @@ def luhn(digits: str) -> bool:
 
 
 def iban(signs: str) -> bool:
-    """ISO 13616: the four leading signs moved to the end, letters as 10–35, is 1 modulo 97."""
+    """ISO 13616: the four leading signs moved to the end, letters as 10 to 35, is 1 modulo 97."""
     rotated = signs[4:] + signs[:4]
     return int("".join(str(int(sign, 36)) for sign in rotated)) % 97 == 1
 
@@ -89,7 +83,7 @@ def pesel(digits: str) -> bool:
 
 
 def bsn(digits: str) -> bool:
-    """NL: the eleven test, last weight −1."""
+    """NL: the eleven test, last weight minus 1."""
     return digits != "000000000" and _weighted(digits, (9, 8, 7, 6, 5, 4, 3, 2, -1)) % 11 == 0
 
 

@@ -1,4 +1,3 @@
-# ruff: noqa: RUF001 - other hands than ours write these signs
 """E-mail, phones, network addresses, handles and links."""
 
 from __future__ import annotations
@@ -13,13 +12,13 @@ import tldextract
 from presidio_analyzer import EntityRecognizer, RecognizerResult
 
 from guard.pii.entities import Entity
-from guard.pii.recognisers.patterned import LANGUAGE, LIKELY, SUSPECTED, SURE, Pattern, Patterned, result, words
+from guard.pii.recognisers.patterned import LANGUAGE, LIKELY, SURE, SUSPECTED, Pattern, Patterned, result, words
 
 _PHONE_WORDS = words(
-    "phone", "tel", "telephone", "mobile", "cell", "cellphone", "call", "calls", "fax", "whatsapp", "sms", "text", "number", "reach",
-    "dial", "desk", "office", "ring", "handy", "telefon", "teléfono", "telefono", "móvil", "movil", "telefone", "celular", "téléphone",
-    "portable", "numéro", "cellulare", "mobiel", "telefoon", "anrufen", "nummer", "llamar", "appeler",
-)  # fmt: skip
+    "phone|tel|telephone|mobile|cell|cellphone|call|calls|fax|whatsapp|sms|text|number|"
+    "reach|dial|desk|office|ring|handy|telefon|teléfono|telefono|móvil|movil|telefone|"
+    "celular|téléphone|portable|numéro|cellulare|mobiel|telefoon|anrufen|nummer|llamar|appeler"
+)
 _CANDIDATE = re.compile(
     r"(?<![\w.,/$€£#-])(?:\+|00 ?)?\(?\d(?:[ \u00a0\u2009().\-/\u2010-\u2013]{0,3}\d){6,16}"
     r"(?:\s?(?:x|ext\.?|extension)\s?\d{1,6})?(?![\w]|[.,/:\-]\d)",
@@ -27,19 +26,22 @@ _CANDIDATE = re.compile(
 )
 # Dates, times, ranges of years, decimals and versions are no phone numbers, in any mode.
 _NOT_A_PHONE = re.compile(
-    r"(?:19|20)\d\d[-/. ](?:0?[1-9]|1[0-2])[-/. ][0-3]?\d(?:[ T]\d.*)?$|[0-3]?\d[-/. ][0-3]?\d[-/. ](?:19|20)?\d\d(?:\s\d.*)?$"
+    r"(?:19|20)\d\d[-/. ](?:0?[1-9]|1[0-2])[-/. ][0-3]?\d(?:[ T]\d.*)?$|[0-3]?\d[-/. ][0-3]?\d[-/. ](?:19|"
+    r"20)?\d\d(?:\s\d.*)?$"
     r"|(?:1[5-9]|20)\d\d ?[-–/] ?(?:1[5-9]|20)\d\d$|\d+\.\d+$"
 )
 _REGIONS = ("US", "GB", "DE", "FR", "ES", "IT", "NL", "PT", "BR")
 _EMAIL = re.compile(r"(?<![\w.+%-])[\w.+%'-]{1,64}@(?:[\w-]{1,63}\.){1,8}[^\W\d_]{2,24}(?![\w-])")
 _SPELT_EMAIL = re.compile(
-    r"(?i)(?<![\w.])[\w.+-]{1,64}\s?(?:\(at\)|\[at\]|\sat\s)\s?[\w-]{1,63}\s?(?:\(dot\)|\[dot\]|\sdot\s)\s?[a-z]{2,24}(?!\w)"
+    r"(?i)(?<![\w.])[\w.+-]{1,64}\s?(?:\(at\)|\[at\]|\sat\s)\s?[\w-]{1,63}\s?(?:\(dot\)|\[dot\]|"
+    r"\sdot\s)\s?[a-z]{2,24}(?!\w)"
 )
 _IP4 = re.compile(r"(?<![\w.])\d{1,3}(?:\.\d{1,3}){3}(?![\w]|\.\d)")
 _IP6 = re.compile(r"(?<![\w:.])(?:[0-9A-Fa-f]{0,4}:){2,7}[0-9A-Fa-f]{0,4}(?:\d{1,3}(?:\.\d{1,3}){3})?(?![\w:])")
 _URL = re.compile(r"(?i)(?<![\w@])(?:https?://|ftp://|www\.)[^\s<>\"']{3,2000}[^\s<>\"'.,;:!?)\]}]")
 _PROFILE = re.compile(
-    r"(?i)(?:https?://)?(?:www\.)?(?:twitter|x|facebook|instagram|github|tiktok|t|linkedin|medium|keybase|reddit)\.(?:com|me|io)/(?:in/|u/|user/|@)?[\w.\-]{2,60}"
+    r"(?i)(?:https?://)?(?:www\.)?(?:twitter|x|facebook|instagram|github|tiktok|t|linkedin|medium|keybase|"
+    r"reddit)\.(?:com|me|io)/(?:in/|u/|user/|@)?[\w.\-]{2,60}"
 )
 _DOMAIN = re.compile(
     r"(?<![\w@./-])(?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.){1,4}[A-Za-z]{2,24}(?![\w@]|\.\w)"

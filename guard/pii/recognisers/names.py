@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import Any, cast
 
 import spacy
 from presidio_analyzer import EntityRecognizer, RecognizerResult
@@ -19,7 +19,7 @@ class Artifacts(NlpArtifacts):  # type: ignore[misc]
     """Presidio's artifacts, with the language of the text."""
 
     def __init__(self, entities: list[Any], language: str) -> None:
-        super().__init__(entities, [], [], [], None, language)
+        super().__init__(entities, cast(Any, []), [], [], None, language)
         self.language = language
 
 

@@ -7,7 +7,7 @@ import re
 
 from guard.pii.entities import Entity
 from guard.pii.recognisers import checksums
-from guard.pii.recognisers.patterned import LIKELY, SUSPECTED, SURE, Pattern, Patterned, words
+from guard.pii.recognisers.patterned import LIKELY, SURE, SUSPECTED, Pattern, Patterned, words
 
 _N = Entity.NATIONAL_ID
 _SSN = words("ssn", "social", "social security", "tax id", "tin", "itin")
@@ -95,9 +95,15 @@ def _named() -> tuple[Pattern, ...]:
     """Numbers whose shape says nothing: only their name does. Driver licences never count without it."""
     number = r"(?:number|no\.?|nr\.?|num\.?|#|id)?[^\w\n]{0,3}(?:is|was|:|=)?[^\w\n]{0,3}"
     value = r"(?P<n>(?=[A-Za-z\-]{0,4}\d)[A-Za-z0-9](?:[ \-]?\d|[A-Za-z]){4,17})(?!\w)"  # a digit comes soon
-    licence = r"(?:driver'?s?|driving)[ -]licen[cs]e|permis de conduire|führerschein\w{0,8}|patente di guida|carnet de conducir|rijbewijs"
+    licence = (
+        r"(?:driver'?s?|driving)[ -]licen[cs]e|permis de conduire|führerschein\w{0,8}|patente di guida|"
+        r"carnet de conducir|rijbewijs"
+    )
     passport = r"passport|passeport|reisepass\w{0,8}|pasaporte|passaporto|passaporte|paspoort"
-    identity = r"ssn|social security|tax id|national id|identity card|nino|national insurance|nhs|medicare|aadhaar|pesel|dni|nie|cpf|bsn"
+    identity = (
+        r"ssn|social security|tax id|national id|identity card|nino|national insurance|nhs|medicare|aadhaar|pesel|"
+        r"dni|nie|cpf|bsn"
+    )
     return (
         Pattern(Entity.PASSPORT, re.compile(rf"(?i)\b(?:{passport})\b[^\w\n]{{0,3}}{number}{value}"), SURE, "n"),
         Pattern(Entity.DRIVER_LICENCE, re.compile(rf"(?i)\b(?:{licence})\b[^\w\n]{{0,3}}{number}{value}"), SURE, "n"),

@@ -1,4 +1,3 @@
-# ruff: noqa: RUF001 - other hands than ours write these signs
 """Countries in the languages we read, capitals and great cities, US states: places the models miss at a text's edge.
 
 The country names are those `phonenumbers` carries (CLDR), the capitals those of the time-zone database.
@@ -22,25 +21,49 @@ from guard.pii.recognisers.patterned import LANGUAGE, LIKELY, result
 
 _WORD = re.compile(r"[^\W\d_](?:[\w'’-]|\.(?=\w))*\.?")
 _CONTINENTS = ("Africa/", "America/", "Asia/", "Australia/", "Europe/", "Pacific/")
-_NO_CITIES = frozenset("ACT LHI NSW North South West Center Central Eastern Easter Mountain Knox Male".split())
-_STATES = """Alabama Alaska Arizona Arkansas California Colorado Connecticut Delaware Florida Georgia Hawaii Idaho Illinois
-Indiana Iowa Kansas Kentucky Louisiana Maine Maryland Massachusetts Michigan Minnesota Mississippi Missouri Montana Nebraska
-Nevada New_Hampshire New_Jersey New_Mexico New_York North_Carolina North_Dakota Ohio Oklahoma Oregon Pennsylvania Rhode_Island
-South_Carolina South_Dakota Tennessee Texas Utah Vermont Virginia Washington West_Virginia Wisconsin Wyoming"""
-_CITIES = """Aachen Aberdeen Alicante Amersfoort Antwerp Antwerpen Atlanta Augsburg Austin Baltimore Bangalore Barcelona Barcelone Bari
-Basel Bath Belfast Bergen Bielefeld Bilbao Birmingham Bochum Bologna Bonn Bordeaux Boston Braga Brasília Breda Bremen Brescia Brest Brighton
-Bristol Bruges Brugge Bruxelles Brüssel Buffalo Calgary Cambridge Cape_Town Cardiff Cartagena Catania Charlotte Cincinnati Cleveland Coimbra Colonia
-Columbus Copenhague Coruña Curitiba Dallas Dijon Dortmund Dresden Duisburg Dundee Düsseldorf Edinburgh Eindhoven El_Paso Essen
-Firenze Florence Florencia Fort_Worth Frankfurt Freiburg Fukuoka Geneva Genova Genève Ghent Glasgow Granada Graz Grenoble Groningen
-Göteborg Guadalajara Haarlem Hamburg Hannover Heidelberg Houston Hyderabad Indianapolis Innsbruck Jacksonville Karlsruhe Kiel Köln Krakow Kraków Kyoto
-Las_Vegas Lausanne Leeds Leicester Leiden Leipzig Lille Lisboa Lissabon Liverpool Lodz Londen Londres Londra Long_Beach Lyon Maastricht Malmö Manchester
-Mannheim Marseille Medellín Melbourne Memphis Miami Milan Milano Milwaukee Minneapolis Montpellier Montréal Moscow Mumbai Munich München Munique
-Murcia Málaga Nagoya Nantes Naples Napoli Nashville New_Orleans Newcastle Nijmegen Nottingham Nuremberg Nürnberg Oakland Oklahoma_City
-Orlando Osaka Ottawa Oviedo Oxford Padova Palermo Palma Pamplona Parma Philadelphia Pisa Pittsburgh Plymouth Porto Porto_Alegre
-Portland Praha Recife Rennes Rio_de_Janeiro Roma Rotterdam Sacramento Salamanca Salt_Lake_City Salvador Salzburg San_Antonio San_Diego
-San_Francisco San_José San_Jose Santander Seattle Sevilla Seville Sheffield Southampton Strasbourg Stuttgart Tampa The_Hague Tilburg Torino Toulouse
-Trieste Tucson Turin Utrecht Valencia Valladolid Venezia Venice Verona Vigo Warszawa Wien Wiesbaden Winnipeg Wroclaw Wrocław Würzburg
-Yokohama Zaragoza Zurich Zürich"""
+_NO_CITIES = frozenset(
+    [
+        "ACT",
+        "LHI",
+        "NSW",
+        "North",
+        "South",
+        "West",
+        "Center",
+        "Central",
+        "Eastern",
+        "Easter",
+        "Mountain",
+        "Knox",
+        "Male",
+    ]
+)
+_STATES = """
+Alabama Alaska Arizona Arkansas California Colorado Connecticut Delaware Florida Georgia Hawaii Idaho Illinois
+Indiana Iowa Kansas Kentucky Louisiana Maine Maryland Massachusetts Michigan Minnesota Mississippi Missouri
+Montana Nebraska Nevada New_Hampshire New_Jersey New_Mexico New_York North_Carolina North_Dakota Ohio Oklahoma
+Oregon Pennsylvania Rhode_Island South_Carolina South_Dakota Tennessee Texas Utah Vermont Virginia Washington
+West_Virginia Wisconsin Wyoming
+"""
+_CITIES = """
+Aachen Aberdeen Alicante Amersfoort Antwerp Antwerpen Atlanta Augsburg Austin Baltimore Bangalore Barcelona
+Barcelone Bari Basel Belfast Bergen Bielefeld Bilbao Birmingham Bochum Bologna Bonn Bordeaux Boston Braga
+Brasília Breda Bremen Brescia Brest Brighton Bristol Bruges Brugge Bruxelles Brüssel Calgary Cambridge
+Cape_Town Cardiff Cartagena Catania Charlotte Cincinnati Cleveland Coimbra Colonia Columbus Copenhague Coruña
+Curitiba Dallas Dijon Dortmund Dresden Duisburg Dundee Düsseldorf Edinburgh Eindhoven El_Paso Firenze Florence
+Florencia Fort_Worth Frankfurt Freiburg Fukuoka Geneva Genova Genève Ghent Glasgow Granada Graz Grenoble
+Groningen Göteborg Guadalajara Haarlem Hamburg Hannover Heidelberg Houston Hyderabad Indianapolis Innsbruck
+Jacksonville Karlsruhe Kiel Köln Krakow Kraków Kyoto Las_Vegas Lausanne Leeds Leicester Leiden Leipzig Lille
+Lisboa Lissabon Liverpool Lodz Londen Londres Londra Long_Beach Lyon Maastricht Malmö Manchester Mannheim
+Marseille Medellín Melbourne Memphis Miami Milan Milano Milwaukee Minneapolis Montpellier Montréal Moscow
+Mumbai Munich München Munique Murcia Málaga Nagoya Nantes Naples Napoli Nashville New_Orleans Newcastle
+Nijmegen Nottingham Nuremberg Nürnberg Oakland Oklahoma_City Orlando Osaka Ottawa Oviedo Oxford Padova Palermo
+Palma Pamplona Parma Philadelphia Pisa Pittsburgh Plymouth Porto Porto_Alegre Portland Praha Recife Rennes
+Rio_de_Janeiro Roma Rotterdam Sacramento Salamanca Salt_Lake_City Salvador Salzburg San_Antonio San_Diego
+San_Francisco San_José San_Jose Santander Seattle Sevilla Seville Sheffield Southampton Strasbourg Stuttgart
+Tampa The_Hague Tilburg Torino Toulouse Trieste Tucson Turin Utrecht Valencia Valladolid Venezia Venice Verona
+Vigo Warszawa Wien Wiesbaden Winnipeg Wroclaw Wrocław Würzburg Yokohama Zaragoza Zurich Zürich
+"""
 _SHORT = frozenset(
     {
         "USA",
@@ -82,7 +105,8 @@ def _countries() -> set[str]:
     """Loaded from its file alone: the package around it holds 200 MB of dialling codes."""
     path = Path(phonenumbers.__file__).parent / "geodata" / "locale.py"
     spec = importlib.util.spec_from_file_location("phonenumbers.names.locale", path)
-    assert spec and spec.loader
+    assert spec
+    assert spec.loader
     module: Any = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return {

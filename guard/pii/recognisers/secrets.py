@@ -34,10 +34,15 @@ _FAMILIES = (
     r"AGE-SECRET-KEY-1[A-Z0-9]{58}",
 )
 _NAMED = (
-    r"pass(?:word|wd|phrase|code)?|pwd|secret|token|api[_ -]?key|apikey|access[_ -]?key|secret[_ -]?key|private[_ -]?key|"
-    r"client[_ -]?secret|auth[_ -]?token|aws_secret_access_key|pin(?: code)?|contraseña|mot de passe|passwort|kennwort|senha|wachtwoord"
+    r"pass(?:word|wd|phrase|code)?|pwd|secret|token|api[_ -]?key|apikey|access[_ -]?key|secret[_ -]?key|"
+    r"private[_ -]?key|"
+    r"client[_ -]?secret|auth[_ -]?token|aws_secret_access_key|pin(?: code)?|contraseña|mot de passe|passwort|"
+    r"kennwort|senha|wachtwoord"
 )
-_PEM = r"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----(?:[^-]|-(?!----)){0,16384}(?:-----END [A-Z0-9 ]{0,40}-----)?"
+_PEM = (
+    r"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----(?:[^-]|"
+    r"-(?!----)){0,16384}(?:-----END [A-Z0-9 ]{0,40}-----)?"
+)
 
 
 def _mixed(value: str) -> bool:
@@ -57,7 +62,8 @@ def secrets() -> Patterned:
             Pattern(
                 _S,
                 re.compile(
-                    rf"(?i)(?<![a-z])(?:{_NAMED})[\"']?\s{{0,3}}(?:=|:=|:|=>)\s{{0,3}}(?P<n>\"[^\"\n]{{1,200}}\"|'[^'\n]{{1,200}}'|[^\s,;\"']{{3,200}})"
+                    rf"(?i)(?<![a-z])(?:{_NAMED})[\"']?\s{{0,3}}(?:=|:=|:|=>)\s{{0,3}}(?P<n>\"[^\"\n]{{1,200}}\"|"
+                    rf"'[^'\n]{{1,200}}'|[^\s,;\"']{{3,200}})"
                 ),
                 SURE,
                 "n",
@@ -65,7 +71,8 @@ def secrets() -> Patterned:
             Pattern(
                 _S,
                 re.compile(
-                    rf"(?i)(?<![a-z])(?:{_NAMED})\s{{1,3}}(?:is|are|was|ist|es|est|è|é)\s{{1,3}}(?:now\s|set to\s)?(?P<n>[^\s,;]{{4,200}}[^\s,;.!?])"
+                    rf"(?i)(?<![a-z])(?:{_NAMED})\s{{1,3}}(?:is|are|was|ist|es|est|è|é)\s{{1,3}}(?:now\s|"
+                    rf"set to\s)?(?P<n>[^\s,;]{{4,200}}[^\s,;.!?])"
                 ),
                 LIKELY,
                 "n",

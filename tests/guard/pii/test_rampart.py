@@ -56,7 +56,9 @@ def test_the_8_bit_model_is_made_as_pinned_and_finds_the_same(tmp_path, tokenize
     made = requantise(tmp_path)
     assert rampart_files.best(tmp_path) == made
     assert [path.name for path in tmp_path.iterdir()] == [made.name]
-    four, eight = (RampartModel(path, tokenizer).words(TEXT) for path in (rampart_files.shipped(*rampart_files.Q4), made))
+    four, eight = (
+        RampartModel(path, tokenizer).words(TEXT) for path in (rampart_files.shipped(*rampart_files.Q4), made)
+    )
 
     def seen(words):
         found = [(w.entity, TEXT[w.start : w.end]) for w in words if w.suspicion > 0.5]

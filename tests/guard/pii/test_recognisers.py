@@ -172,7 +172,10 @@ def test_every_family_of_keys_is_found_whole(find, secret):
         ("Das Passwort: geheim", "geheim"),
         ("postgres://ana:s3cr3t@db.example.com/x", "ana:s3cr3t"),
         ("Authorization: Bearer abcDEF123456xyz", "abcDEF123456xyz"),
-        ("aws_secret_access_key = wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"),
+        (
+            "aws_secret_access_key = wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY",
+            "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY",
+        ),
         ("Server=x;Pwd=s3cr3t;", "s3cr3t"),
     ],
 )

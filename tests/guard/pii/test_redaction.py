@@ -1,5 +1,7 @@
 """Texts, spans and counts after replacement."""
 
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -160,7 +162,7 @@ COVERED = st.builds(
 @given(st.lists(COVERED, max_size=12))
 def test_a_union_covers_the_same_places_without_overlap(parts):
     merged = union(parts)
-    assert all(left.end <= right.start for left, right in zip(merged, merged[1:], strict=False))
+    assert all(left.end <= right.start for left, right in pairwise(merged))
     assert {p for each in merged for p in range(each.start, each.end)} == {
         p for each in parts for p in range(each.start, each.end)
     }
