@@ -75,6 +75,8 @@ def _body(
         "records": sorted(str(item.memcube_id) for item in items if item.step == ErasureItem.Step.PURGED),
         "key_destruction": [_evidence(shard) for shard in destruction.shards],
         "assurance": destruction.assurance,
+        # By then no process holds one of the keys open any more; reads are refused from the freeze on.
+        "caches_end_at": rfc3339(destruction.caches_end_at),
         "index_assurance": request.index_assurance,
         "backup_horizon": None,
         "probe": {"result": "nothing found", "stores": ["records", "versions", "index"]},

@@ -2,6 +2,7 @@
 
 import json
 import os
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -13,6 +14,7 @@ from foundation.kernel.clock import now, rfc3339
 from foundation.kernel.outbox import enqueue
 from foundation.kernel.scope import current_tenant, tenant_transaction
 from foundation.keyring import keys
+from foundation.keyring.kms import Assurance
 from governance import forgetting
 from governance.certificates import issue
 from governance.holds import holds_on
@@ -22,6 +24,7 @@ from governance.services.execute_erasure import STEPS
 
 Step = ErasureItem.Step
 AT_ONCE = ("named", "derived_sole")
+RETRY = timedelta(minutes=1)
 
 
 class StillThere(RuntimeError):
@@ -68,8 +71,12 @@ def _sort(request: ErasureRequest) -> list[UUID]:
 
 def _wake_later(request: ErasureRequest, waiting: list[UUID]) -> None:
     if waiting:
-        deadline = request.created_at + settings.ERASURE_REDERIVE_WITHIN
-        enqueue("erasure.run", {"request": str(request.id), "operation": None}, due=deadline, queue="forget")
+        _again(request, due=request.created_at + settings.ERASURE_REDERIVE_WITHIN)
+
+
+def _again(request: ErasureRequest, due: datetime | None = None) -> None:
+    """Run the request once more (inside a transaction)."""
+    enqueue("erasure.run", {"request": str(request.id), "operation": None}, due=due, queue="forget")
 
 
 def _note_keys(request: ErasureRequest, doomed: list[UUID]) -> None:
@@ -108,6 +115,8 @@ def _finish(
         kept = [item for item in items if item.step != Step.PURGED]
         request.state = ErasureRequest.State.PARTIAL if kept else ErasureRequest.State.DONE
         request.assurance = destruction.assurance
+        if destruction.assurance == Assurance.A1:  # an epoch key could not be destroyed yet
+            _again(request, due=now() + RETRY)
         request.index_assurance = "A0"  # until the index is re-keyed
         request.finished_at = now()
         certificate = issue(request, items, destruction, event)
@@ -147,4 +156,4 @@ def _to_ledger(request: ErasureRequest, doomed: list[UUID]) -> None:
 def resume_after_release() -> None:
     """After a hold's release: what waited for it goes on (inside a transaction)."""
     for request in ErasureRequest.objects.filter(state=ErasureRequest.State.PARTIAL):
-        enqueue("erasure.run", {"request": str(request.id), "operation": None}, queue="forget")
+        _again(request)

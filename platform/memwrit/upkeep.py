@@ -74,6 +74,13 @@ def restore_index() -> None:
     restore()
 
 
+def sweep_keys() -> None:
+    """Remove keys whose records never came to be."""
+    from governance.services.sweep_keys import sweep_keys as run
+
+    run()
+
+
 _began = time.monotonic()
 
 
@@ -82,4 +89,10 @@ def _first_round() -> bool:
     return time.monotonic() - _began < 15.0
 
 
-upkeep = Upkeep((Duty("key recovery", recover_keys, 15.0), Duty("index restoration", restore_index, 15.0)))
+upkeep = Upkeep(
+    (
+        Duty("key recovery", recover_keys, 15.0),
+        Duty("index restoration", restore_index, 15.0),
+        Duty("key sweep", sweep_keys, 3600.0),
+    )
+)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from pathlib import Path
 
 import pytest
@@ -28,10 +29,8 @@ WHERE = (
 
 @pytest.fixture(scope="module")
 def canaries() -> dict[str, str]:
-    """One word of letters for each place in which a client can write."""
-    import secrets
-
-    return {place: f"{place}{''.join(chr(97 + byte % 26) for byte in secrets.token_bytes(14))}" for place in WHERE}
+    """One word of random letters, no part of which is a word, for each place in which a client can write."""
+    return {place: "".join(chr(97 + byte % 26) for byte in secrets.token_bytes(24)) for place in WHERE}
 
 
 def everything(here, word: dict[str, str]) -> str:
@@ -107,9 +106,9 @@ def test_no_canary_lies_anywhere_before_or_after_forgetting(here, cluster, super
     assert scan([root], canaries.values()) == []
 
 
-def test_a_planted_canary_is_found(cluster, superuser, canaries):
+def test_a_planted_canary_is_found(here, cluster, superuser, canaries):
     """The positive control: one row and its WAL, written past the application."""
-    planted = "plantedcanary" + canaries["content"][-10:]
+    planted = canaries["content"][::-1]
     superuser.execute("CREATE TABLE IF NOT EXISTS planted (word text)")
     superuser.execute("INSERT INTO planted VALUES (%s)", [planted])
     settle(superuser)
