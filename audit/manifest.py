@@ -62,7 +62,7 @@ class Manifest:
         self._bodies: dict[Place, bytearray] = {}
         self._summaries: dict[Place, list[Summary]] = {}
         self._slots: dict[bytes, tuple[int, int]] = {}
-        self._indexed: set[int] = set()
+        self._unindexed: set[int] = set()
         self.changed: set[Place] = set()
         if root == EMPTY:
             self._summaries[TOP, 0] = []
@@ -118,20 +118,19 @@ class Manifest:
         """(bucket, offset) of an id's element among the loaded buckets."""
         if key in self._slots:
             return self._slots[key]
-        for (level, bucket), body in self._bodies.items():
-            if level == BUCKET and bucket not in self._indexed:
-                offset = _find(body, key)
-                if offset >= 0:
-                    return bucket, offset + 16
+        for bucket in self._unindexed:
+            offset = _find(self._bodies[BUCKET, bucket], key)
+            if offset >= 0:
+                return bucket, offset + 16
         return None
 
     def _index(self) -> None:
         """Index the loaded buckets by id: worth it for a batch of deltas, not for a handful of ids."""
-        for (_, bucket), body in self._bodies.items():
-            if bucket not in self._indexed:
-                self._indexed.add(bucket)
-                for offset in range(0, len(body), _PAIR):
-                    self._slots[bytes(body[offset : offset + 16])] = bucket, offset + 16
+        while self._unindexed:
+            bucket = self._unindexed.pop()
+            body = self._bodies[BUCKET, bucket]
+            for offset in range(0, len(body), _PAIR):
+                self._slots[bytes(body[offset : offset + 16])] = bucket, offset + 16
 
     def _new_slot(self, key: bytes) -> tuple[int, int]:
         last = self._count(BUCKET) - 1
@@ -139,7 +138,6 @@ class Manifest:
         if body is None or len(body) == FAN_OUT * _PAIR:
             last += 1
             body = self._bodies[BUCKET, last] = bytearray()
-            self._indexed.add(last)
             self._append_child(last)
         body += key + ERASED
         return last, len(body) - ELEMENT
@@ -224,6 +222,7 @@ class Manifest:
             _inner[digest] = tuple(summaries)
             return
         self._bodies[place] = bytearray(body)
+        self._unindexed.add(place[1])
 
 
 def _find(body: bytearray, key: bytes) -> int:
