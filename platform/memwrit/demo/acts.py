@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 import uuid
 from collections.abc import Iterator, Sequence
+from itertools import product
 from typing import Any
 
 from memwrit.demo.client import Answer, Broken, Client, eventually
@@ -45,15 +46,16 @@ def admit(stage: Stage) -> Lines:
 
 
 def _batches(memories: Sequence[Memory]) -> Iterator[tuple[Memory, ...]]:
-    """Derived memories come last: they name the ids of those they were made from."""
-    for derived in (False, True):
-        chosen = tuple(memory for memory in memories if bool(memory.parents) is derived)
+    """Each from one writer. Derived memories come last: they name the ids of those they were made from."""
+    for derived, writer in product((False, True), sorted({memory.writer for memory in memories})):
+        chosen = tuple(each for each in memories if (bool(each.parents), each.writer) == (derived, writer))
         yield from (chosen[start : start + BATCH] for start in range(0, len(chosen), BATCH))
 
 
 def _submit(tenant: Tenant, batch: Sequence[Memory]) -> Iterator[int]:
     body = {"memories": [memory.body(tenant.space, tenant.ids) for memory in batch]}
-    items = tenant.agent.post("/v1/memories:batch_create", body).must(207).body["data"]
+    writer: Client = getattr(tenant, batch[0].writer)
+    items = writer.post("/v1/memories:batch_create", body).must(207).body["data"]
     for memory, item in zip(batch, items, strict=True):
         problem = item.get("problem") or {}
         expect(item["status"] in (201, 202), f"{memory.key}: {item['status']} {problem.get('title')}")
@@ -88,6 +90,8 @@ def guard(stage: Stage) -> Lines:
     """What attacks is held or refused, with reasons, and is not found; a reviewer's word is given once."""
     told, held = [], []
     for attack in stage.story.attacks:
+        for key in attack.against:
+            found(stage.first, attack.memory.content, stage.first.memory(key)["id"])
         answer = stage.first.agent.post("/v1/memories", attack.memory.body(stage.first.space, {}))
         state, reasons = _verdict(answer)
         expect(state in attack.refusals, f"{attack.called} was {state} ({', '.join(reasons) or 'no reason'})")

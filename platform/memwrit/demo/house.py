@@ -41,6 +41,11 @@ class House:
 
     def start(self) -> str:
         """Bring it up; its URL. Raises `Broken` with the end of its log where it does not come."""
+        self.launch()
+        return self.await_ready()
+
+    def launch(self) -> None:
+        """Let it come up while other things are done."""
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 [sys.executable, *self.arguments, str(self.data)],
@@ -51,7 +56,10 @@ class House:
                 start_new_session=True,
                 preexec_fn=bound_to_parent(signal.SIGTERM),
             )
-        assert self.process.stdout is not None
+
+    def await_ready(self) -> str:
+        """Its URL, as soon as it serves; raises `Broken` as `start` does."""
+        assert self.process is not None and self.process.stdout is not None  # noqa: PT018 - for the type checker
         word, _, self.url = self.process.stdout.readline().strip().partition(" ")
         if word != "ready":
             raise Broken(f"the server did not start: {self.last_words()}")

@@ -13,7 +13,10 @@ Body = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """One thing an assistant keeps. `key` names it within the story; `day` (YYYY-MM-DD) is when it began to hold."""
+    """One thing an assistant keeps. `key` names it within the story; `day` (YYYY-MM-DD) is when it began to hold.
+
+    `writer` is the credential that submits it: new sources that one credential brings in one minute are one voice.
+    """
 
     key: str
     content: str
@@ -28,6 +31,7 @@ class Memory:
     parents: tuple[str, ...] = ()
     episode: dict[str, str] | None = None
     metadata: dict[str, str] = field(default_factory=dict)
+    writer: str = "agent"
 
     def body(self, space: str, ids: dict[str, str]) -> Body:
         """The request that submits it; `ids` are those of the memories it may be derived from."""
@@ -53,11 +57,13 @@ class Memory:
 
 @dataclass(frozen=True, slots=True)
 class Attack:
-    """A text that must not become memory as it stands. `refusals` are the states that keep it out."""
+    """A text that must not become memory as it stands. `refusals` are the states that keep it out, `against` the keys
+    of what the guard must know to see through it."""
 
     memory: Memory
     called: str
     refusals: tuple[str, ...] = ("held", "rejected")
+    against: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+from dataclasses import dataclass
 from pathlib import Path
 
 import psycopg
@@ -24,18 +25,32 @@ FLIP = (
 )
 
 
-def tamper(stage: Stage) -> Lines:
-    """Copy, read, flip, be refused, flip back, read again."""
+@dataclass(frozen=True, slots=True)
+class Copy:
+    """A copy of the stopped server's data, a server that comes up on it, and how the original looked before."""
+
+    house: House
+    before: dict[str, bytes]
+
+
+def take(stage: Stage) -> Copy:
+    """Copy the data directory and let a server come up on the copy."""
+    original = stage.house.data.resolve()
+    before = fingerprint(original)
+    data = copied(original, stage.folder / "copy")
+    house = House(data, stage.folder / "copy.log", ("-m", "memwrit.demo.copied"))
+    house.launch()
+    return Copy(house, before)
+
+
+def tamper(stage: Stage, copy: Copy) -> Lines:
+    """Read, flip, be refused, flip back, read again."""
     victim, bystander = _two_left(stage)
-    before = fingerprint(stage.house.data.resolve())
-    copy = copied(stage.house.data.resolve(), stage.folder / "copy")
-    house = House(copy, stage.folder / "copy.log", ("-m", "memwrit.demo.copied"))
-    try:
-        reader = Client(Line(house.start()), stage.first.admin.key)
-        said = _flipped(reader, Cluster(copy), victim, bystander)
-    finally:
-        house.stop()
-    expect(fingerprint(stage.house.data.resolve()) == before, "the original was changed")
+    reader = Client(Line(copy.house.await_ready()), stage.first.admin.key)
+    said = _flipped(reader, Cluster(copy.house.data), victim, bystander)
+    copy.house.stop()
+    expect(fingerprint(stage.house.data.resolve()) == copy.before, "the original was changed")
+    before = copy.before
     return [
         f"one byte flipped in a copy, as PostgreSQL's superuser: reading it answers {said}",
         f"its neighbours are served, flipped back it is too; the original's {len(before)} files are as they were",
