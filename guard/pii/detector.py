@@ -16,7 +16,7 @@ from guard.pii.entities import Entity
 from guard.pii.language import language_of
 from guard.pii.policy import Mode
 from guard.pii.port import Finding, PiiUnavailable, Reason
-from guard.pii.rampart import BALANCED, STRICT, Rampart, RampartModel
+from guard.pii.rampart import BALANCED, IDENTIFIERS, STRICT, Rampart, RampartModel
 from guard.pii.recognisers.addresses import addresses
 from guard.pii.recognisers.births import births
 from guard.pii.recognisers.cards import accounts, cards
@@ -61,7 +61,10 @@ class Detector:
             )
             for mode in Mode
         }
-        self._patterns = self._engine(patterns)
+        self._identifiers = {
+            Mode.STRICT: self._engine([*patterns, Rampart(model, IDENTIFIERS)]),
+            Mode.BALANCED: self._engine(patterns),
+        }
         self._secrets = self._engine(patterns[:1])
 
     @classmethod
@@ -120,7 +123,7 @@ class Detector:
         if language is None:
             return self._secrets, self._none, 0.0
         if fields.is_identifier(text):
-            return self._patterns, self._none, _THRESHOLD[Mode.BALANCED]
+            return self._identifiers[mode], self._none, _THRESHOLD[Mode.BALANCED]
         return self._engines[mode], self._names if mode is Mode.STRICT else self._none, _THRESHOLD[mode]
 
 

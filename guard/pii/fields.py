@@ -21,7 +21,7 @@ _LABEL = re.compile(r"[a-z]{1,16}(?:_[a-z]{1,16}){0,4}")
 
 
 def is_identifier(text: str) -> bool:
-    """`chat:8821`, `support-bot`, `s-17`, `web`: no prose, and what a model would see in it is noise."""
+    """`chat:8821`, `support-bot`, `s-17`, `web`: no prose; most of what a model would see in it is noise."""
     if not _IDENTIFIER.fullmatch(text):
         return False
     return any(sign in ":_-/.#" or sign.isdigit() for sign in text) or _LABEL.fullmatch(text) is not None

@@ -118,9 +118,12 @@ class Floors:
     word: float
     common: float
     rare: float | None = None
+    only: frozenset[Entity] = frozenset(Entity)
 
 
 STRICT, BALANCED = Floors(0.12, 0.3, 0.2), Floors(0.6, 0.6)
+# In `user:ana.diaz` the model sees a person; in `chat:8821` it sees a house number.
+IDENTIFIERS = Floors(0.6, 0.6, only=frozenset({Entity.PERSON}))
 
 
 class Rampart(EntityRecognizer):  # type: ignore[misc]
@@ -144,10 +147,8 @@ class Rampart(EntityRecognizer):  # type: ignore[misc]
         value = text[word.start : word.end]
         common = word.pieces == 1 and value.islower()
         if word.suspicion >= (self._floors.common if common else self._floors.word):
-            plausible = _plausible(word.entity, value) and (
-                word.entity is not Entity.DRIVER_LICENCE or _licence(text, word)
-            )
-            return result(word.entity, word.start, word.end, word.suspicion) if plausible else None
+            sound = word.entity in self._floors.only and _plausible(text, word)
+            return result(word.entity, word.start, word.end, word.suspicion) if sound else None
         if self._floors.rare and english and word.pieces > 1 and _RARE.fullmatch(value):
             return result(Entity.PERSON, word.start, word.end, self._floors.rare)
         return None
@@ -161,13 +162,12 @@ _WITH_DIGITS = frozenset(
 )
 
 
-def _licence(text: str, word: Word) -> bool:
-    """A driver licence is called one nearby."""
-    return _LICENCE.search(text, max(0, word.start - 60), word.start) is not None
-
-
-def _plausible(entity: Entity, value: str) -> bool:
-    """Numbers have digits (the model sees driver licences in typed laughter); everything has a letter or digit."""
-    if entity in _WITH_DIGITS:
+def _plausible(text: str, word: Word) -> bool:
+    """Numbers have digits, and a driver licence is called one nearby (the model sees them in typed laughter);
+    everything has a letter or a digit."""
+    value = text[word.start : word.end]
+    if word.entity is Entity.DRIVER_LICENCE and not _LICENCE.search(text, max(0, word.start - 60), word.start):
+        return False
+    if word.entity in _WITH_DIGITS:
         return any(sign.isdigit() for sign in value)
     return any(sign.isalnum() for sign in value)

@@ -44,6 +44,12 @@ def test_identifiers_are_left_as_they_are(redact):
     assert made["labels"] == BODY["labels"]
 
 
+def test_a_person_in_an_identifier_is_seen_in_strict_mode(redact):
+    made = redact({"/content": "Paid.", "/metadata/owner": "user:ana.diaz", "/metadata/by": "maria"})
+    assert TOKEN.sub("", made.texts["/metadata/owner"]) == "user:"
+    assert TOKEN.fullmatch(made.texts["/metadata/by"])
+
+
 def test_spans_name_no_values_and_fit_the_redacted_text(redact):
     made = redact(TEXT)
     assert [(s.type, s.action) for s in made.spans] == [
