@@ -113,6 +113,8 @@ class KeysShape(Shape):
 class LogEndpoint(Endpoint):
     """A door to the log, where a client that accepts something else is answered in the log's own format."""
 
+    audited = True
+
     def perform_content_negotiation(self, request: Request, force: bool = False) -> Any:
         return super().perform_content_negotiation(request, force=True)
 

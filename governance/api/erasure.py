@@ -134,6 +134,7 @@ class OneOperation(Endpoint):
 class OneCertificate(Endpoint):
     """A certificate of erasure, exactly as `memwrit verify certificate` reads it."""
 
+    audited = True
     acts = {"GET": "certificate.read"}
     answers = {"GET": {200: {"type": "object"}}}
     operations = {"GET": "get_erasure_certificate"}

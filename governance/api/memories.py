@@ -64,6 +64,7 @@ def moment(query: dict[str, Any]) -> Moment:
 class Memories(Endpoint):
     """Memories the credential reaches."""
 
+    audited = True
     acts = {"GET": "memory.list", "POST": "memory.admit"}
     requests = {"POST": shapes.MemoryBody}
     queries = {"GET": shapes.MemoryListQuery}
@@ -106,15 +107,16 @@ class MemoryBatch(Endpoint):
 
     def post(self, request: Request) -> Response:
         """Submit memories; the answers stand in their order."""
-        read = [self._read(item) for item in self.fields()["memories"]]
+        read = self._read_all()
         parts = [each for each in read if isinstance(each, Submission)]
-        answers = iter(admit_many(self.principal, submissions=parts) if parts else ())
-        return self._told([each if isinstance(each, Problem) else next(answers) for each in read])
+        return self._told(read, admit_many(self.principal, submissions=parts) if parts else [])
 
     def replay(self, request: Request, done: Done) -> Response:
-        return self._told(
-            [self._again(each, status) for each, status in zip(done.resource_ids, done.statuses, strict=True)]
-        )
+        items = zip(done.resource_ids, done.statuses, strict=True)
+        return self._told(self._read_all(), [self._again(each, status) for each, status in items])
+
+    def _read_all(self) -> list[Submission | Problem]:
+        return [self._read(item) for item in self.fields()["memories"]]
 
     def _read(self, item: dict[str, Any]) -> Submission | Problem:
         try:
@@ -130,8 +132,11 @@ class MemoryBatch(Endpoint):
         except Problem as problem:
             return problem
 
-    def _told(self, outcomes: list[Shown | Problem]) -> Response:
-        return Response({"data": [self._item(each) for each in outcomes]}, status=207)
+    def _told(self, read: list[Submission | Problem], outcomes: list[Shown | Problem]) -> Response:
+        """What did not validate stands in its place among the outcomes of what did."""
+        made = iter(outcomes)
+        items = [self._item(each if isinstance(each, Problem) else next(made)) for each in read]
+        return Response({"data": items}, status=207)
 
     def _item(self, outcome: Shown | Problem) -> dict[str, Any]:
         if isinstance(outcome, Problem):
@@ -142,6 +147,7 @@ class MemoryBatch(Endpoint):
 class OneMemory(Endpoint):
     """One memory."""
 
+    audited = True
     acts = {"GET": "memory.read", "PATCH": "memory.revise", "DELETE": "memory.withdraw"}
     requests = {"PATCH": shapes.RevisionBody}
     queries = {"GET": shapes.MomentQuery}
@@ -179,6 +185,7 @@ class OneMemory(Endpoint):
 class MemoryVersions(Endpoint):
     """Every version of a memory that was ever served."""
 
+    audited = True
     acts = {"GET": "memory.read"}
     answers = {"GET": {200: {"type": "object"}}}
     operations = {"GET": "list_memory_versions"}
@@ -193,6 +200,7 @@ class MemoryVersions(Endpoint):
 class MemoryVersion(Endpoint):
     """One version of a memory."""
 
+    audited = True
     acts = {"GET": "memory.read"}
     answers = {"GET": {200: shapes.MemoryShape}}
     operations = {"GET": "get_memory_version"}
@@ -205,6 +213,7 @@ class MemoryVersion(Endpoint):
 class MemoryDiff(Endpoint):
     """What changed between two versions."""
 
+    audited = True
     acts = {"GET": "memory.read"}
     queries = {"GET": shapes.DiffQuery}
     answers = {"GET": {200: {"type": "object"}}}
@@ -220,6 +229,7 @@ class MemoryDiff(Endpoint):
 class MemoryLineage(Endpoint):
     """What a memory was derived from, and what was derived from it."""
 
+    audited = True
     acts = {"GET": "memory.read"}
     queries = {"GET": shapes.LineageQuery}
     answers = {"GET": {200: {"type": "object"}}}
@@ -241,6 +251,7 @@ class MemoryRollback(Endpoint):
 
     acts = {"POST": "memory.rollback"}
     requests = {"POST": shapes.RollBackBody}
+    conditional = frozenset({"POST"})
     answers = {"POST": {200: shapes.MemoryShape}}
     operations = {"POST": "roll_back_memory"}
 
@@ -278,6 +289,7 @@ class MemorySearch(Endpoint):
 class OneRetrieval(Endpoint):
     """What one search handed out."""
 
+    audited = True
     acts = {"GET": "retrieval.read"}
     answers = {"GET": {200: {"type": "object"}}}
     operations = {"GET": "get_retrieval"}

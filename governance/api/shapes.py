@@ -10,6 +10,7 @@ from foundation.rest.pages import ListQuery
 from foundation.rest.serializers import Shape, StrictSerializer
 from governance.models import Kind, PayloadType, State
 from governance.services.spaces import LONGEST_GRACE
+from tenants.api.shapes import ReceiptShape
 
 LABEL = r"^(acl:(admin|compliance|agent|auditor|reader)|(?!acl:)[a-z][a-z0-9_.-]{0,30}:[A-Za-z0-9_.-]{1,32})$"
 SOURCE_TYPE = r"^[a-z][a-z0-9_-]{0,31}$"
@@ -236,14 +237,6 @@ class AdmissionListQuery(ListQuery):
 
 class StateListQuery(ListQuery):
     state = Text(pattern=r"^[a-z]{1,16}$", max_length=16, required=False)
-
-
-class ReceiptShape(Shape):
-    event_id = Uuid()
-    leaf_hash = Text()
-    origin = Text()
-    promise_by = Moment()
-    signature = Text()
 
 
 class ProvenanceShape(Shape):

@@ -61,7 +61,7 @@ class _Draft:
 
 def admit(principal: Principal, *, submission: Submission) -> Shown:
     """Admit one memory. Raises `Rejected`, `PiiBlocked`, `QuotaExceeded`, or what the policy door raises."""
-    outcome = admit_many(principal, submissions=[submission])[0]
+    outcome = _admit(principal, [submission], single=True)[0]
     if isinstance(outcome, Problem):
         raise outcome
     return outcome
@@ -69,6 +69,10 @@ def admit(principal: Principal, *, submission: Submission) -> Shown:
 
 def admit_many(principal: Principal, *, submissions: Sequence[Submission]) -> list[Shown | Problem]:
     """Admit many, in order; one submission's refusal stands in its place and leaves the others alone."""
+    return _admit(principal, submissions, single=False)
+
+
+def _admit(principal: Principal, submissions: Sequence[Submission], *, single: bool) -> list[Shown | Problem]:
     drafts: dict[int, _Draft | Problem] = {}
     groups: dict[UUID, list[int]] = defaultdict(list)
     for number, submission in enumerate(submissions):
@@ -76,7 +80,7 @@ def admit_many(principal: Principal, *, submissions: Sequence[Submission]) -> li
     for space_id, numbers in groups.items():
         made = _drafts(principal, space_id, [submissions[number] for number in numbers])
         drafts.update(zip(numbers, made, strict=True))
-    return _write(principal, [drafts[number] for number in range(len(submissions))])
+    return _write(principal, [drafts[number] for number in range(len(submissions))], single=single)
 
 
 def _drafts(principal: Principal, space_id: UUID, parts: Sequence[Submission]) -> list[_Draft | Problem]:
@@ -178,7 +182,7 @@ def seal_draft(cube: MemCube, version: Version, admission: Admission, judged: Ju
     return payload
 
 
-def _write(principal: Principal, drafts: Sequence[_Draft | Problem]) -> list[Shown | Problem]:
+def _write(principal: Principal, drafts: Sequence[_Draft | Problem], *, single: bool) -> list[Shown | Problem]:
     kept = [draft for draft in drafts if isinstance(draft, _Draft) and not draft.rejected]
     secrets = keys.create_many(
         [
@@ -195,16 +199,18 @@ def _write(principal: Principal, drafts: Sequence[_Draft | Problem]) -> list[Sho
         refusals = {
             id(draft): _refuse(principal, draft) for draft in drafts if isinstance(draft, _Draft) and draft.rejected
         }
-        _complete(drafts)
+        _complete(drafts, single=single)
     return [_outcome(draft, events, refusals) for draft in drafts]
 
 
-def _complete(drafts: Sequence[_Draft | Problem]) -> None:
+def _complete(drafts: Sequence[_Draft | Problem], *, single: bool) -> None:
     """Mark the request's idempotency key done: one memory, or a batch item by item."""
     statuses = [_status(draft) for draft in drafts]
     ids = [draft.cube.id if isinstance(draft, _Draft) else uuid7() for draft in drafts]
-    if len(drafts) > 1 or statuses[0] < 300:
-        idempotency.complete(ids, 207 if len(drafts) > 1 else statuses[0], statuses=statuses)
+    if not single:
+        idempotency.complete(ids, 207, statuses=statuses)
+    elif statuses[0] < 300:
+        idempotency.complete(ids, statuses[0])
 
 
 def _status(draft: _Draft | Problem) -> int:

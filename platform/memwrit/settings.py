@@ -90,6 +90,7 @@ REST_FRAMEWORK = {
 }
 MEMWRIT_POLICY = "tenants.policy.may"
 MEMWRIT_DENIAL = "tenants.services.deny.record"
+MEMWRIT_LOOK = "tenants.services.look.record"
 
 LOGGING = {
     "version": 1,

@@ -127,6 +127,27 @@ def test_a_role_without_the_right_gets_403_and_one_with_it_does_not(worlds, meth
             assert answer.problem == "policy-denied"
 
 
+LOOKS = [row for row in ROUTES if row[0] == "GET"]
+
+
+@pytest.mark.parametrize(("method", "route", "act", "allowed"), LOOKS, ids=[row[1] for row in LOOKS])
+def test_every_look_is_an_event(worlds, method, route, act, allowed):
+    from foundation.kernel.scope import tenant_scope, tenant_transaction
+
+    from audit.models import Entry, Outbox
+
+    def events() -> int:
+        with tenant_scope(here.tenant_id), tenant_transaction():
+            return Entry.objects.filter(act=act).count() + Outbox.objects.count()
+
+    (here, ids), _ = worlds
+    here.drain()
+    before = events()
+    answer = ask(here, "admin", method, route, ids)
+    here.drain()
+    assert answer.status != 200 or events() == before + 1
+
+
 @pytest.mark.parametrize(
     "route",
     [

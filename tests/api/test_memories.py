@@ -113,10 +113,12 @@ def test_the_same_request_twice_has_one_effect(here):
 
 
 def test_the_same_batch_twice_has_one_effect(here):
-    body = {"memories": [{"space": here.space, "content": f"Number {n}."} for n in range(3)]}
+    good = [{"space": here.space, "content": f"Number {n}."} for n in range(3)]
+    body = {"memories": [{"space": here.space}, *good]}
     first = here.agent.post("/v1/memories:batch_create", body, Idempotency_Key="b1").json["data"]
     again = here.agent.post("/v1/memories:batch_create", body, Idempotency_Key="b1").json["data"]
-    assert [each["memory"]["id"] for each in again] == [each["memory"]["id"] for each in first]
+    assert [each["status"] for each in again] == [each["status"] for each in first] == [422, 201, 201, 201]
+    assert [each["memory"]["id"] for each in again[1:]] == [each["memory"]["id"] for each in first[1:]]
 
 
 def test_lists_go_on_where_they_stopped(here):

@@ -9,8 +9,9 @@ _frozen: ContextVar[datetime | None] = ContextVar("frozen_clock", default=None)
 
 
 def now() -> datetime:
-    """The present, in UTC."""
-    return _frozen.get() or datetime.now(UTC)
+    """The present, in UTC, to the millisecond: what is answered of it is all there is of it."""
+    present = _frozen.get() or datetime.now(UTC)
+    return present.replace(microsecond=present.microsecond // 1000 * 1000)
 
 
 @contextmanager

@@ -49,6 +49,9 @@ class Endpoint(APIView):
 
     A POST that changes state defines `replay(request, done, **kwargs)`, which renders anew, with its own checks, what
     an earlier request with the same Idempotency-Key did; a POST that only reads says `reads = True`.
+
+    A GET is told to the audit log once it has succeeded, unless the endpoint says `audited = True`: then what it calls
+    records the look itself.
     """
 
     acts: ClassVar[Mapping[str, str]] = {}
@@ -58,6 +61,7 @@ class Endpoint(APIView):
     operations: ClassVar[Mapping[str, str]] = {}
     conditional: ClassVar[frozenset[str]] = frozenset({"PUT", "PATCH", "DELETE"})
     reads: ClassVar[bool] = False
+    audited: ClassVar[bool] = False
     most_bytes: ClassVar[int] = body.SINGLE
 
     schema = EndpointSchema()
@@ -93,6 +97,7 @@ class Endpoint(APIView):
             try:
                 self.initial(asked, *args, **kwargs)
                 response = self._rendered(asked, self._handle(asked))
+                self._tell_look()
             except Exception as error:
                 response = self.finalize_response(asked, self.handle_exception(error))
         self.response = response
@@ -203,6 +208,12 @@ class Endpoint(APIView):
         if problem.status == 403 or getattr(problem, "denial", False):
             self._tell_denial(problem)
         return problems.response(problem)
+
+    def _tell_look(self) -> None:
+        """Audit a look before its answer leaves: one that cannot be recorded is not answered."""
+        teller = getattr(settings, "MEMWRIT_LOOK", "")
+        if self.method == "GET" and self.act != PUBLIC and not self.audited and teller:
+            import_string(teller)(self.principal, self.act, target=self.kwargs.get("id"))
 
     def _tell_denial(self, problem: Problem) -> None:
         """Audit the denial of a known principal. It stays denied whether or not that succeeds."""
