@@ -123,7 +123,8 @@ def _act(stage: Stage, report: Report, name: str, act: Act) -> bool:
 
 def _steps(story: Story) -> int:
     memories = sum(len(company.memories) for company in story.companies)
-    return SETUP_STEPS + memories + len(story.attacks) + 2 + 2 + len(ACTS) + 6
+    asked = len(story.attacks) + len(story.poison) + len(story.quiz) + len(story.companies)
+    return SETUP_STEPS + memories + asked + len(ACTS) + 8
 
 
 def _farewell(report: Report, folder: Path, *, keep: bool) -> None:

@@ -99,7 +99,27 @@ def guard(stage: Stage) -> Lines:
         held += [answer.location] if state == "held" else []
         told.append(f"{state:<9} {attack.called:<18} “{shorten(_said(attack), 44)}” → {', '.join(reasons)}")
         stage.bar.step()
-    return told + _review(stage.first, held)
+    return told + _review(stage.first, held) + _poisoned(stage)
+
+
+def _poisoned(stage: Stage) -> Lines:
+    """False texts without any directive: held where they contradict what is known, else never served as settled."""
+    tenant, counts, settled = stage.first, {"held": 0, "rejected": 0, "admitted": 0}, 0
+    admitted: dict[str, str] = {}
+    for attack in stage.story.poison:
+        answer = tenant.agent.post("/v1/memories", attack.memory.body(tenant.space, {}))
+        state = _verdict(answer)[0]
+        counts[state] += 1
+        if state == "admitted":
+            admitted[answer.body["id"]] = attack.asked
+            found(tenant, attack.memory.content, answer.body["id"])
+        stage.bar.step()
+    for asked in set(admitted.values()):
+        hits = _search(tenant.agent, asked, k=10).must(200).body["data"]
+        settled += sum(hit["standing"] == "settled" for hit in hits if hit["id"] in admitted)
+    expect(not settled, f"{settled} false texts were served as settled")
+    told = ", ".join(f"{count} {state}" for state, count in counts.items())
+    return [f"{len(stage.story.poison)} false texts: {told}; served as settled: none"] if stage.story.poison else []
 
 
 def _verdict(answer: Answer) -> tuple[str, list[str]]:
@@ -135,19 +155,39 @@ def question(stage: Stage) -> Lines:
     asked = stage.story.question
     told = [f"“{asked.text}”"]
     for tenant, key in zip(stage.tenants, asked.answers, strict=True):
-        wanted = tenant.memory(key)["id"]
-        answer = found(tenant, asked.text, wanted)
+        answer = found(tenant, asked.text, tenant.memory(key)["id"] if key else "")
         strangers = _ids(answer) - set(tenant.ids.values())
         expect(not strangers, f"{tenant.company.name} was answered with {len(strangers)} memories that are not its own")
-        hit = next(each for each in answer.body["data"] if each["id"] == wanted)
+        hits = answer.body["data"]
+        hit = next(each for each in hits if not key or each["id"] == tenant.memory(key)["id"])
         told.append(f"{tenant.company.name:<17} {shorten(hit['content'], 72)} ({hit['standing']}, {hit['score']:.2f})")
         stage.bar.step()
-    return told
+    return told + _quizzed(stage)
+
+
+def _quizzed(stage: Stage) -> Lines:
+    """How many questions found all their evidence among the first ten."""
+    if not stage.story.quiz:
+        return []
+    tenant, right, asked = stage.first, 0, len(stage.story.quiz)
+    last = next(each for each in reversed(tenant.company.memories) if each.key in tenant.kept)
+    found(tenant, last.content, tenant.memory(last.key)["id"])
+    for quiz in stage.story.quiz:
+        ids = _ids(_search(tenant.agent, quiz.text, k=10).must(200))
+        # What was held is not found, and counts against us.
+        right += all(tenant.ids.get(key) in ids for key in quiz.answers)
+        stage.bar.step()
+    expect(right >= asked / 2, f"only {right} of {asked} questions found their evidence")
+    return [f"{right} of {asked} questions found all their evidence among the first ten"]
 
 
 def found(tenant: Tenant, text: str, wanted: str) -> Answer:
-    """The answer to a search, as soon as it holds the wanted memory: the index follows writes within a second or so."""
-    return eventually(lambda: _search(tenant.agent, text), lambda answer: wanted in _ids(answer), f"“{text}”")
+    """The answer to a search, as soon as it holds the wanted memory (empty: any): the index follows writes closely."""
+
+    def holds(answer: Answer) -> bool:
+        return wanted in _ids(answer) if wanted else bool(_ids(answer))
+
+    return eventually(lambda: _search(tenant.agent, text, k=10), holds, f"“{text}”")
 
 
 def _search(client: Client, text: str, subjects: Sequence[str] = (), k: int = 5) -> Answer:

@@ -58,17 +58,26 @@ class Memory:
 @dataclass(frozen=True, slots=True)
 class Attack:
     """A text that must not become memory as it stands. `refusals` are the states that keep it out, `against` the keys
-    of what the guard must know to see through it."""
+    of what the guard must know to see through it, `asked` the question it wants to answer falsely."""
 
     memory: Memory
     called: str
     refusals: tuple[str, ...] = ("held", "rejected")
     against: tuple[str, ...] = ()
+    asked: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A question and, for each company in turn, the key of the memory that answers it."""
+    """A question and, for each company in turn, the key of the memory that answers it (empty: any of its own)."""
+
+    text: str
+    answers: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Quiz:
+    """A question to the first company, and the keys of all that is needed to answer it."""
 
     text: str
     answers: tuple[str, ...]
@@ -120,6 +129,8 @@ class Story:
     change: Change
     forgetting: Forgetting
     canaries: tuple[str, ...]
+    poison: tuple[Attack, ...] = ()
+    quiz: tuple[Quiz, ...] = ()
 
     @property
     def first(self) -> Company:
