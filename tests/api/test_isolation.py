@@ -132,9 +132,8 @@ LOOKS = [row for row in ROUTES if row[0] == "GET"]
 
 @pytest.mark.parametrize(("method", "route", "act", "allowed"), LOOKS, ids=[row[1] for row in LOOKS])
 def test_every_look_is_an_event(worlds, method, route, act, allowed):
-    from foundation.kernel.scope import tenant_scope, tenant_transaction
-
     from audit.models import Entry, Outbox
+    from foundation.kernel.scope import tenant_scope, tenant_transaction
 
     def events() -> int:
         with tenant_scope(here.tenant_id), tenant_transaction():
