@@ -22,7 +22,7 @@ class Answer:
 
     def __init__(self, response: Any) -> None:
         self.status, self.headers = response.status_code, response.headers
-        self.text = response.content.decode()
+        self.text = response.content.decode(errors="replace")
         self.type = response.headers.get("Content-Type", "")
 
     @property
