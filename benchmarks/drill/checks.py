@@ -87,7 +87,8 @@ def _rows(main: Rows) -> list[Found]:
                WHERE e.tenant_id = c.tenant_id AND e.target_id = c.id
                  AND e.act IN ('memory.admit', 'memory.hold'))""",
         "admissions in the log without a record": """
-            SELECT count(*) FROM audit_entry e WHERE act IN ('memory.admit', 'memory.hold') AND target_kind = 'memory' AND NOT EXISTS (
+            SELECT count(*) FROM audit_entry e
+             WHERE act IN ('memory.admit', 'memory.hold') AND target_kind = 'memory' AND NOT EXISTS (
               SELECT FROM governance_memcube c WHERE c.tenant_id = e.tenant_id AND c.id = e.target_id)""",
         "events twice in a log": """
             SELECT count(*) - count(DISTINCT (tenant_id, id)) FROM audit_entry""",
