@@ -44,7 +44,7 @@ from tenants.roles import POLICY
 from tenants.services.count_usage import count
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class _Draft:
     """One judged submission with the rows that will be written for it."""
 
@@ -52,7 +52,10 @@ class _Draft:
     cube: MemCube
     version: Version
     admission: Admission
-    payload: Payload
+
+    @property
+    def payload(self) -> Payload:
+        return payload_of(self.judged)
 
     @property
     def rejected(self) -> bool:
@@ -128,7 +131,7 @@ def _draft(principal: Principal, judged: Judged) -> _Draft:
         created_at=at,
     )
     version = draft_version(principal, cube, part, number=1, at=at, act=Act.MEMORY_ADMIT)
-    return _Draft(judged, cube, version, draft_admission(judged, version, at), payload_of(judged))
+    return _Draft(judged, cube, version, draft_admission(judged, version, at))
 
 
 def draft_version(
@@ -193,7 +196,7 @@ def _write(principal: Principal, drafts: Sequence[_Draft | Problem], *, single: 
         ]
     )
     for draft in kept:
-        draft.payload = seal_draft(draft.cube, draft.version, draft.admission, draft.judged, secrets[draft.version.id])
+        seal_draft(draft.cube, draft.version, draft.admission, draft.judged, secrets[draft.version.id])
     with tenant_transaction():
         events = _insert(principal, kept)
         refusals = {

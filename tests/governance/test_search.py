@@ -121,8 +121,15 @@ def test_two_independent_sources_settle_what_one_leaves_provisional(agent, space
     admitted(
         agent, space, "The bridge at Rialto was finished in 1591.", source="https://one.example/a", source_type="web"
     )
-    answer = search(agent, question=Question("When was the bridge at Rialto finished?"))
-    assert [each.standing for each in answer.found] == ["provisional"]
+    asked = Question("When was the bridge at Rialto finished?")
+    assert [each.standing for each in search(agent, question=asked).found] == ["provisional"]
+    admitted(
+        agent, space, "The bridge at Rialto was finished in 1591.", source="https://two.example/b", source_type="web"
+    )
+    assert [each.standing for each in search(agent, question=asked).found] == [
+        "provisional",
+        "provisional",
+    ]  # one burst
 
 
 def test_a_record_that_the_database_hides_is_not_served_from_the_index(agent, space):
