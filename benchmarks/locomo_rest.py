@@ -76,7 +76,7 @@ def _admit(server: Server, conversation: "Conversation", space: str, names: dict
         answers = server.post("/memories:batch_create", body)["data"]
         for turn, answer in zip(turns, answers, strict=True):
             outcomes[answer["status"]] += 1
-            if answer.get("memory"):
+            if answer["status"] == 201:
                 names[answer["memory"]["id"]] = turn.dia_id
         print(f"\r{conversation.name}: {start + len(turns)}/{len(conversation.turns)} turns", end="", file=sys.stderr)
     print(file=sys.stderr)
@@ -96,14 +96,11 @@ def _memory(conversation: "Conversation", turn: "Turn", space: str) -> dict[str,
 
 
 def _await_index(server: Server, conversation: "Conversation", space: str, names: dict[str, str]) -> None:
-    """Wait until the number of turns that are found stops growing and is not nought."""
-    deadline, before = time.monotonic() + INDEXED_WITHIN, -1
-    turn = conversation.turns[-1]
-    while time.monotonic() < deadline:
-        found = server.post("/memories:search", {"query": turn.text, "spaces": [space], "k": 100})["data"]
-        known = {names[hit["id"]] for hit in found}
-        if turn.dia_id in known or (found and len(found) == before):
-            return
-        before = len(found)
-        time.sleep(2)
-    raise SystemExit(f"locomo: {conversation.name} was not indexed within {INDEXED_WITHIN:.0f} s")
+    """Wait until every tenth admitted turn is found by its own words."""
+    deadline, served = time.monotonic() + INDEXED_WITHIN, set(names.values())
+    for turn in [turn for turn in conversation.turns if turn.dia_id in served][::-10]:
+        body = {"query": f"{turn.speaker}: {turn.text}", "spaces": [space], "k": 20}
+        while turn.dia_id not in {names[hit["id"]] for hit in server.post("/memories:search", body)["data"]}:
+            if time.monotonic() > deadline:
+                raise SystemExit(f"locomo: {conversation.name} was not indexed within {INDEXED_WITHIN:.0f} s")
+            time.sleep(1)
