@@ -59,13 +59,18 @@ def standing(plan: Plan) -> list[Clause]:
         Clause("valid_from <= %s", [valid_at]),
         Clause("valid_to > %s", [valid_at]),
     ]
+    known = [] if plan.known_at is None else [Clause("recorded_at <= %s", [plan.known_at])]
+    return [*clauses, *known, *_not_superseded(plan)]
+
+
+def _not_superseded(plan: Plan) -> list[Clause]:
+    """What was current. A version that was superseded may still be the last word on the past that `as_of` asks for:
+    the caller, who knows the record's whole history, decides between them."""
+    if plan.as_of is not None:
+        return []
     if plan.known_at is None:
-        return [*clauses, Clause("superseded_at = %s", [NEVER])]
-    return [
-        *clauses,
-        Clause("recorded_at <= %s", [plan.known_at]),
-        Clause("superseded_at > %s", [plan.known_at]),
-    ]
+        return [Clause("superseded_at = %s", [NEVER])]
+    return [Clause("superseded_at > %s", [plan.known_at])]
 
 
 def asked_for(plan: Plan) -> list[Clause]:
