@@ -84,7 +84,7 @@ def certificate(stage: Stage) -> Lines:
     dead = _dead_epochs(stage, body["key_destruction"])
     return [
         f"verified offline: assurance {facts['assurance']}, {facts['proofs']} proofs; with a changed count: refused",
-        f"{dead} epoch key{'s' * (dead != 1)} destroyed, in no file any more; the person is named only by a secret",
+        f"{dead} epoch key{'s' * (dead != 1)} destroyed, in no file any more; search index: {body['index_assurance']}",
     ]
 
 
@@ -109,11 +109,19 @@ def log(stage: Stage) -> Lines:
     ]
     with ThreadPoolExecutor(2) as pool:
         list(pool.map(lambda job: _verified(stage, job[0], job[1], job[2], *job[3]), jobs))
-        expect(_verify(stage, "checkpoint", "checkpoint")[0] == VERIFIED, "the checkpoint is refused")
+        _checkpoint(stage)
     return [
-        f"{seen['new']} acts in {stage.first.company.name}'s signed log, reads too; it only grew since {seen['old']}",
-        "verified offline: the checkpoint, the rollback's place in it, the growth; each changed by one byte: refused",
+        f"{seen['new']} acts in the first company's signed log, reads included; from act {seen['old']} on it only grew",
+        "verified offline: the checkpoint, the rollback's place in it, the growth; each changed by a little: refused",
     ]
+
+
+def _checkpoint(stage: Stage) -> None:
+    """The head is signed as it stands, and not with another size."""
+    expect(_verify(stage, "checkpoint", "checkpoint")[0] == VERIFIED, "the checkpoint is refused")
+    origin, size, rest = place(stage, "checkpoint").read_text(encoding="utf-8").split("\n", 2)
+    place(stage, "spoilt-checkpoint").write_text(f"{origin}\n{int(size) + 1}\n{rest}", encoding="utf-8")
+    expect(_verify(stage, "checkpoint", "spoilt-checkpoint")[0] == REFUSED, "a changed checkpoint is not refused")
 
 
 def _verified(stage: Stage, what: str, name: str, spoil: Callable[[Body], None], *more: str) -> Body:
