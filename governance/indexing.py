@@ -6,7 +6,7 @@ from uuid import UUID
 
 from foundation.kernel.scope import tenant_transaction
 from foundation.keyring import keys
-from foundation.search import generations, index
+from foundation.search import index
 from foundation.search.embedders import embedder
 from foundation.search.engine import engine
 from foundation.search.port import Collection, Key
@@ -42,9 +42,8 @@ def unindex(ids: Iterable[UUID]) -> None:
 
 
 def indexed(ids: Iterable[UUID]) -> set[UUID]:
-    """Those of `ids` of which any live generation still holds a version (inside a transaction)."""
-    orphans = (engine().parity(generation, MEMORY, ()).orphans for generation in generations.live())
-    return {cube_id for found in orphans for cube_id, _ in found} & set(ids)
+    """Those of `ids` of which the index still holds a version (inside a transaction)."""
+    return set(engine().holding(list(ids)))
 
 
 def restore() -> int:

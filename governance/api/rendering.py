@@ -115,7 +115,7 @@ def listed_version(opened: Memory, superseded_at: Any, state: str) -> Body:
 
 def hit(found: Found, *, explain: bool) -> Body:
     opened, fused = found.memory, found.fused
-    why = {"lexical": fused.lexical, "dense": fused.dense, "fused": fused.score, "priors": {}}
+    why = {"lexical": fused.lexical, "dense": fused.dense, "fused": fused.fused, "priors": dict(fused.priors)}
     return {
         "id": opened.cube.id,
         "version": opened.version.number,
