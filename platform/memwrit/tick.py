@@ -35,7 +35,11 @@ class Job:
 
 
 def relay() -> int:
-    """Work items that are due, of every tenant in turn."""
+    """Work items that are due, of every tenant in turn: done here, or by Celery's workers where a broker is set."""
+    from django.conf import settings
+
+    if settings.BROKER_URL:
+        return cast(int, import_module("memwrit.celery").dispatch())
     return cast(int, import_module("foundation.kernel.outbox").run_due())
 
 
