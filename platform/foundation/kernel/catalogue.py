@@ -93,7 +93,11 @@ def roles(alias: str) -> list[Role]:
 
 
 def tables(alias: str) -> list[Table]:
-    return [Table(*row[:-1], tuple(row[-1])) for row in _rows(alias, _TABLES)]
+    found = _rows(alias, _TABLES)
+    return [
+        Table(name, owner, has_tenant, rls, forced, unlogged, tuple(names))
+        for name, owner, has_tenant, rls, forced, unlogged, names in found
+    ]
 
 
 def keys(alias: str) -> list[Key]:
