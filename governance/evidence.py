@@ -23,7 +23,8 @@ NEAREST = 16
 
 def gather(principal: Principal, parts: Sequence[Submission], embeddings: Sequence[Vectors | None]) -> list[Evidence]:
     """The evidence on each submission, in order; none on one that could not be embedded."""
-    plans = [_plan(principal, part, each) for part, each in zip(parts, embeddings, strict=True)]
+    with tenant_transaction():
+        plans = [_plan(principal, part, each) for part, each in zip(parts, embeddings, strict=True)]
     with tenant_transaction(snapshot=True):
         nearest = [_nearest(plan) for plan in plans]
         rows = _rows(principal, {(hit.id, hit.version) for hits in nearest for hit in hits})

@@ -25,7 +25,7 @@ def reindex(ids: Sequence[UUID]) -> None:
     with tenant_transaction(snapshot=True):
         cubes = list(MemCube.objects.filter(id__in=ids, frozen=False))
         served = [cube.id for cube in cubes if cube.state in lifecycle.SERVED]
-        times = {cube_id: served_from(cube_id) for cube_id in served}
+        times = served_from(served)
         rows = opening.rows([(cube_id, number) for cube_id in served for number in times[cube_id]], embeddings=True)
     documents = index.documents(entries(rows, times))
     with tenant_transaction():
@@ -60,7 +60,7 @@ def entries(rows: Sequence[Row], times: dict[UUID, dict[int, datetime]]) -> list
 def _everything() -> Iterable[index.Entry]:
     served = MemCube.objects.filter(frozen=False, state__in=lifecycle.SERVED).order_by("id")
     for cube_id in list(served.values_list("id", flat=True)):
-        times = {cube_id: served_from(cube_id)}
+        times = served_from([cube_id])
         yield from entries(opening.rows([(cube_id, number) for number in times[cube_id]], embeddings=True), times)
 
 

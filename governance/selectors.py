@@ -3,7 +3,7 @@
 Another tenant's id, an unknown one and one in a space the asker does not reach are the same `NotFound`.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -117,7 +117,7 @@ def versions(principal: Principal, *, memory_id: UUID) -> list[tuple[Memory, dat
     """Every version that was ever served, oldest first, with when it was superseded and its state."""
     with tenant_transaction(snapshot=True):
         current = _reach_row(principal, memory_id, PRESENT)
-        served = served_from(memory_id)
+        served = served_from([memory_id])[memory_id]
         found = opening.rows([(memory_id, number) for number in served])
         record(principal, Act.MEMORY_READ, target=Target("memory", memory_id, current.version.number))
     ends = [*list(served.values())[1:], None]
@@ -129,7 +129,7 @@ def version(principal: Principal, *, memory_id: UUID, number: int) -> Shown:
     """One version that was served; raises `NotFound` for any other number."""
     with tenant_transaction(snapshot=True):
         _reach_row(principal, memory_id, PRESENT)
-        if number not in served_from(memory_id):
+        if number not in served_from([memory_id])[memory_id]:
             raise NotFound
         row = opening.rows([(memory_id, number)])[0]
         admissions = opening.admissions_of([row])
@@ -236,11 +236,12 @@ def _decides(principal: Principal, cube: MemCube) -> bool:
     return cube.owner_id == principal.id or principal.role in ACTS[Act.DECISION_REVIEW]
 
 
-def served_from(memory_id: UUID) -> dict[int, datetime]:
-    """The version numbers that were ever served, in order, with since when."""
-    served: dict[int, datetime] = {}
-    for revision in HeaderRevision.objects.filter(memcube_id=memory_id, state__in=lifecycle.SERVED).order_by("rev"):
-        served.setdefault(revision.version, revision.at)
+def served_from(ids: Collection[UUID]) -> dict[UUID, dict[int, datetime]]:
+    """For each record, the version numbers that were ever served, in order, with since when."""
+    served: dict[UUID, dict[int, datetime]] = {memory_id: {} for memory_id in ids}
+    revisions = HeaderRevision.objects.filter(memcube_id__in=list(ids), state__in=lifecycle.SERVED)
+    for memory_id, number, at in revisions.order_by("rev").values_list("memcube_id", "version", "at"):
+        served[memory_id].setdefault(number, at)
     return served
 
 
@@ -286,7 +287,7 @@ def diff(principal: Principal, *, memory_id: UUID, numbers: Sequence[int]) -> li
     """What differs between two served versions: `{path, from, to}`, by JSON path."""
     with tenant_transaction(snapshot=True):
         _reach_row(principal, memory_id, PRESENT)
-        if not set(numbers) <= served_from(memory_id).keys():
+        if not set(numbers) <= served_from([memory_id])[memory_id].keys():
             raise NotFound
         found = opening.rows([(memory_id, number) for number in numbers])
         record(principal, Act.MEMORY_READ, target=Target("memory", memory_id, numbers[1]), policy=POLICY)

@@ -13,7 +13,7 @@ from audit.services.receipts import receipt
 from audit.services.record import Change, Target, record
 from foundation.kernel.clock import now
 from foundation.kernel.ids import uuid7
-from foundation.kernel.outbox import enqueue
+from foundation.kernel.outbox import enqueue, enqueue_many
 from foundation.kernel.principal import Principal
 from foundation.kernel.problems import Problem, Rejected
 from foundation.kernel.scope import tenant_transaction
@@ -234,8 +234,8 @@ def _insert(principal: Principal, kept: Sequence[_Draft]) -> dict[UUID, Any]:
     link_subjects([draft.cube for draft in kept])
     for draft in kept:
         link_parents(draft.version, draft.judged.submission)
-        enqueue("search.index", {"id": str(draft.cube.id)})
         owe_retirement(draft.cube)
+    enqueue_many("search.index", [{"id": str(draft.cube.id)} for draft in kept])
     return {draft.cube.id: _record(principal, draft, change) for draft, (_, change) in zip(kept, births, strict=True)}
 
 

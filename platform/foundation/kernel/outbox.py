@@ -51,13 +51,20 @@ def handles(kind: str) -> Callable[[Handler], Handler]:
 
 def enqueue(kind: str, ref: dict[str, Any], *, due: datetime | None = None, queue: str = "index") -> UUID:
     """Owe `kind` for `ref` (ids only) once the open transaction commits."""
-    work = current_work()
-    item = WorkItem(id=uuid7(), kind=kind, queue=queue, ref=ref, due=due or now())
-    item.save(force_insert=True)
+    return enqueue_many(kind, [ref], due=due, queue=queue)[0]
+
+
+def enqueue_many(
+    kind: str, refs: Sequence[dict[str, Any]], *, due: datetime | None = None, queue: str = "index"
+) -> list[UUID]:
+    """Owe `kind` once for each of `refs`."""
+    work, at = current_work(), due or now()
+    items = [WorkItem(id=uuid7(), kind=kind, queue=queue, ref=ref, due=at) for ref in refs]
+    WorkItem.objects.bulk_create(items)
     if not work.state.setdefault("nudges", False):
         work.state["nudges"] = True
         work.before_commit(_nudge)
-    return item.id
+    return [item.id for item in items]
 
 
 def run_due(limit: int = 200) -> int:
@@ -74,7 +81,7 @@ def run_due(limit: int = 200) -> int:
 def lease_due(limit: int) -> list[Lease]:
     """Put `limit` due items out of others' reach for a lease, round-robin over the tenants."""
     with transaction.atomic(using="relay"), connections["relay"].cursor() as cursor:
-        cursor.execute(_LEASE, [LEASE, limit])
+        cursor.execute(_LEASE, [LEASE.total_seconds(), limit])
         return [Lease(*row) for row in cursor.fetchall()]
 
 
@@ -128,7 +135,7 @@ def _nudge(work: UnitOfWork) -> None:
 
 
 _LEASE = """
-UPDATE kernel_workitem SET due = now() + %s
+UPDATE kernel_workitem SET due = now() + make_interval(secs => %s)
  WHERE (tenant_id, id) IN (
    SELECT tenant_id, id FROM kernel_workitem
     WHERE (tenant_id, id) IN (
