@@ -80,7 +80,7 @@ def about(query: str) -> About:
 
 def _choices(query: str) -> tuple[str, ...]:
     """The two names of an "A or B" question."""
-    offered = re.search(r"([\w'’. &-]+?),? or ([\w'’. &-]+)", query)
+    offered = re.search(r"([\w'’. &-]{1,80}?),? or ([\w'’. &-]{1,80})", query)
     if not offered:
         return ()
     left, right = (

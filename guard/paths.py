@@ -26,13 +26,15 @@ _LABEL = re.compile(
     + r")[ \t*]*(?:\d{1,2}[ \t]*)?:[ \t*]*",
     re.IGNORECASE,
 )
-_CALL = re.compile(r"\b([A-Za-z_][\w.]*)\(|\b((?:[A-Z][a-z]+){2,}|[A-Z][a-z]+[A-Z]{2,}|\w+_\w+)[ \t]+\(")
+# Possessive, and only from a word's start: 64 KiB of "a.a.a." must not cost more than reading it.
+_CALL = re.compile(r"(?<![\w.])([A-Za-z_][\w.]*+)\(|(?<![\w.])(\w++)[ \t]++\(")
+_CODE_NAME = re.compile(r"_|[a-z][A-Z]")
 _SQL = re.compile(r"\b(SELECT|INSERT|UPDATE|DELETE|DROP|TRUNCATE|ALTER)\b\s+(?:\*|\w+)", re.IGNORECASE)
 _SHELL = re.compile(
-    r"(?:^|[\n;|&`$(\"'])\s*(?:sudo\s+)?(rm|curl|wget|nc|scp|rsync|dd|mkfs|shred)\s+[-\w/.:\"']", re.MULTILINE
+    r"(?:^|[\n;|&`$(\"'])[ \t]*+(?:sudo\s+)?(rm|curl|wget|nc|scp|rsync|dd|mkfs|shred)\s+[-\w/.:\"']", re.MULTILINE
 )
 _TARGET = re.compile(
-    r"(?:https?|ftp|wss?)://[^\s'\"<>)]+|\b\d{1,3}(?:\.\d{1,3}){3}\b|[\w.+-]+@[\w-]+\.[\w.]+|\bwww\.[\w.-]+|<(?:EMAIL|URL|IP)\w*>",
+    r"(?:https?|ftp|wss?)://[^\s'\"<>)]+|\b\d{1,3}(?:\.\d{1,3}){3}\b|(?<![\w.+-])[\w.+-]{1,64}@[\w-]{1,63}\.[\w.]+|\bwww\.[\w.-]+|<(?:EMAIL|URL|IP)\w*>",
     re.I,
 )
 _FIRST_PERSON = re.compile(r"\b(i|i'm|i've|i'd|i'll|my|me|mine|we|our)\b", re.IGNORECASE)
@@ -124,7 +126,7 @@ def _shape(candidate: Candidate, episode: Episode | None) -> Shape:
 
 def functions_of(action: str) -> tuple[str, ...]:
     """Functions, SQL verbs and shell commands an action uses, each once, in order; language built-ins are left out."""
-    called = [_called(plain or spaced) for plain, spaced in _CALL.findall(action)]
+    called = [_called(name or word) for name, word in _CALL.findall(action) if name or _CODE_NAME.search(word)]
     sql = [verb.lower() for verb in _SQL.findall(action)] if not called or "'" in action or '"' in action else []
     shell = _SHELL.findall(action)
     return tuple(dict.fromkeys(name for name in [*called, *sql, *shell] if name not in BUILTINS))[:48]

@@ -27,14 +27,14 @@ _OBJECT = (
     r"(?:all|every|any|the user'?s?|their|customer|private|confidential|personal|internal|sensitive) (?:\w+ ){0,2}?(?:data|files?|emails?|messages?|contacts?|records?|documents?|information|details|history|inbox)|credit cards?|card numbers?|environment variables?|cookies)"
 )
 _SEND = r"(?:send|forward|upload|post|transmit|e-?mail|share|leak|copy|exfiltrate|submit|report|deliver|relay|export|bcc|cc|disclose|push|dump)"
-_WHERE = r"(?:https?://\S+|www\.\S+|[\w.+-]+@[\w-]+\.\w+|\b\d{1,3}(?:\.\d{1,3}){3}\b|<(?:EMAIL|URL|IP)\w*>)"
+_WHERE = r"(?:(?<![\w./:])(?:https?://|www\.)\S{1,300}+|(?<![\w.+-])[\w.+-]{1,64}@[\w-]{1,63}\.\w+|\b\d{1,3}(?:\.\d{1,3}){3}\b|<(?:EMAIL|URL|IP)\w*>)"
 EXFILTRATE = re.compile(
     rf"\b{_SEND}\b[^.!?\n]{{0,60}}?\b{_OBJECT}\b.{{0,80}}?{_WHERE}|{_WHERE}.{{0,60}}?\b{_SEND}\b[^.!?\n]{{0,60}}?\b{_OBJECT}\b",
     _I | re.DOTALL,
 )
 FORGED = re.compile(
     r"<\|(?:im_start|im_end|system|user|assistant|endofprompt|start_header_id|eot_id)\|>|\[/?INST\]|<</?SYS>>|</?(?:system|admin)(?:_?(?:prompt|message|note|override))?>|"
-    r"^\s*(?:#+\s*|\[|\*\*)?(?:system|admin(?:istrator)?|developer|root|security team|compliance)(?: (?:prompt|message|note|notice|override|instruction|update))?(?:\]|\*\*)?\s*:(?=.{0,160}\b(?:must|ignore|always|never|override|now|grant|approved?|trust|you are|follow|execute|treat)\b)|"
+    r"^[ \t]*(?:#+[ \t]*|\[|\*\*)?(?:system|admin(?:istrator)?|developer|root|security team|compliance)(?: (?:prompt|message|note|notice|override|instruction|update))?(?:\]|\*\*)?\s*:(?=.{0,160}\b(?:must|ignore|always|never|override|now|grant|approved?|trust|you are|follow|execute|treat)\b)|"
     r"\b(?:standing|trust|provenance|admission)\s*[:=]\s*\"?(?:settled|trusted|verified|admit(?:ted)?|1\.0|approved)\b",
     _I | re.MULTILINE,
 )

@@ -1,5 +1,6 @@
 import json
 import random
+import time
 from dataclasses import replace
 
 import numpy as np
@@ -135,3 +136,24 @@ def test_an_embedding_is_part_of_the_judgement():
         for given_ in (None, vector)
     ]
     assert scores[0] != scores[1]
+
+
+@pytest.mark.parametrize(
+    "unit",
+    [
+        "www.",
+        "\n",
+        "a.b.",
+        "a_",
+        "http://a.",
+        "send all the user data ",
+        "because there is ",
+        "Question: a\nAnswer: b\n",
+    ],
+)
+def test_no_text_of_64_kib_costs_more_than_seconds(unit):
+    text = (unit * 65536)[:65536]
+    start = time.process_time()
+    judge(fact(text), None, Evidence())
+    judge(did(replace(OPENING, question=text, knowledge=text, action=text)), None, Evidence())
+    assert time.process_time() - start < 12
