@@ -10,6 +10,7 @@ import time
 import urllib.error
 import urllib.request
 from dataclasses import dataclass
+from http.client import HTTPException
 from pathlib import Path
 from typing import Any
 
@@ -88,16 +89,9 @@ class Server:
         named |= {"Authorization": f"Bearer {key}"} if key else {}
         request = urllib.request.Request(f"{self.url}{path}", data=data, method=method, headers=named)
         try:
-            with urllib.request.urlopen(request, timeout=30) as answer:
-                return _answer(answer.status, answer.read(), answer.headers)
-        except urllib.error.HTTPError as refused:
-            return _answer(refused.code, refused.read(), refused.headers)
-        except (OSError, ValueError, EOFError):
+            return _sent(request)
+        except (OSError, ValueError, HTTPException):  # refused, or cut in the middle
             return Answer(0, None, {})
-        except Exception as broken:  # a connection cut inside a body
-            if type(broken).__module__ == "http.client":
-                return Answer(0, None, {})
-            raise
 
     def await_whole(self, within: float = 60.0) -> float:
         """Wait until everything answers and the worker has caught up; the seconds it took."""
@@ -115,6 +109,14 @@ class Server:
 
 def _caught_up(check: dict[str, Any]) -> bool:
     return bool(check["ok"]) and (check.get("behind_s") is None or check["behind_s"] < 20)
+
+
+def _sent(request: urllib.request.Request) -> Answer:
+    try:
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            return _answer(answer.status, answer.read(), answer.headers)
+    except urllib.error.HTTPError as refused:
+        return _answer(refused.code, refused.read(), refused.headers)
 
 
 def _answer(status: int, data: bytes, headers: Any) -> Answer:
