@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from memwrit.demo import Report, _act, at_rest
+from memwrit.demo import Report, _act, at_rest, outside
 from memwrit.demo.acts import _verdict, expect
 from memwrit.demo.client import Answer, Broken, eventually
 from memwrit.demo.house import ELSEWHERE, House, surroundings
@@ -66,8 +66,8 @@ def test_a_broken_promise_is_told_and_counted(stage):
     out = io.StringIO()
     report.print(out)
     assert [promise.name for promise in report.broken] == ["tampering"]
-    assert "✗ tampering  NOT KEPT: it was served" in out.getvalue()
-    assert "✓ log        12 acts" in out.getvalue()
+    assert "✗ tampering   NOT KEPT: it was served" in out.getvalue()
+    assert "✓ log         12 acts" in out.getvalue()
     assert "\x1b" not in out.getvalue()
 
 
@@ -173,6 +173,24 @@ def test_the_storys_keys_are_its_own_and_parents_come_first():
         assert len(keys) == len(set(keys))
         plain = {memory.key for memory in company.memories if not memory.parents}
         assert all(plain.issuperset(memory.parents) for memory in company.memories)
+
+
+def test_missing_public_data_is_told_loudly_and_the_own_story_runs(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(outside, "DATA", tmp_path)
+    assert outside.told() == written()
+    assert "NO PUBLIC DATA: locomo, poisonedrag" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(not outside.DATA.exists(), reason="public data (LoCoMo, PoisonedRAG) is not beside the checkout")
+def test_the_public_texts_make_a_whole_story():
+    story = outside.told()
+    turns = {memory.key: memory for memory in story.first.memories}
+    assert len(turns) == len(story.first.memories) > 100
+    assert len(story.poison) == outside.TARGETS * outside.TEXTS
+    assert all(turns.keys() >= set(quiz.answers) for quiz in story.quiz)
+    assert turns[story.change.key].subject != story.forgetting.subject
+    assert turns[story.forgetting.stays].subject != story.forgetting.subject
+    assert all(value in turns[story.private.key].content for value in story.private.values)
 
 
 def test_invisible_letters_are_shown_and_long_texts_cut():

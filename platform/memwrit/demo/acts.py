@@ -160,7 +160,9 @@ def question(stage: Stage) -> Lines:
         expect(not strangers, f"{tenant.company.name} was answered with {len(strangers)} memories that are not its own")
         hits = answer.body["data"]
         hit = next(each for each in hits if not key or each["id"] == tenant.memory(key)["id"])
-        told.append(f"{tenant.company.name:<17} {shorten(hit['content'], 72)} ({hit['standing']}, {hit['score']:.2f})")
+        told.append(
+            f"{tenant.company.name:<17} {shorten(hit['content'], 62)} ({hit['standing']}, score {hit['score']:.2f})"
+        )
         stage.bar.step()
     return told + _quizzed(stage)
 

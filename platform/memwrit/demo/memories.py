@@ -113,7 +113,7 @@ def _said(subject: str, speaker: str, blocks: tuple[tuple[str, ...], ...]) -> It
                 kind="episodic",
                 session=f"{speaker.lower()}-{day}",
                 position=position,
-                metadata={"channel": "phone" if position % 2 else "web"},
+                metadata={} if position else {"channel": "web"},
             )
 
 

@@ -84,7 +84,7 @@ def certificate(stage: Stage) -> Lines:
     dead = _dead_epochs(stage, body["key_destruction"])
     return [
         f"verified offline: assurance {facts['assurance']}, {facts['proofs']} proofs; with a changed count: refused",
-        f"{dead} epoch key{'s' * (dead != 1)} destroyed, in no file any more; search index: {body['index_assurance']}",
+        f"{dead} epoch key{'s' * (dead != 1)} destroyed, in no file any more; search index: {body['index_assurance']} (not re-keyed yet)",
     ]
 
 

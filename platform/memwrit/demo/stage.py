@@ -85,11 +85,19 @@ def open_up(stage: Stage) -> None:
         line = Line(stage.house.start())
     stage.bar.step(8)
     stage.bar.say("two companies, their spaces and keys")
-    with ThreadPoolExecutor(2) as pool:
-        made = list(pool.map(lambda company: _create(stage.house, company), stage.story.companies))
-    first, other = (_equip(line, *each) for each in zip(stage.story.companies, made, strict=True))
-    stage.tenants = (first, other)
+    first, other = stage.story.companies
+    with ThreadPoolExecutor(1) as pool:
+        made = _create(stage.house, first)
+        later = pool.submit(_create, stage.house, other)
+        tenant = _equip(line, first, made)
+        _wake(tenant)
+        stage.tenants = (tenant, _equip(line, other, later.result()))
     stage.bar.step(4)
+
+
+def _wake(tenant: Tenant) -> None:
+    """Ask once: a web process loads its language models at the first question, meanwhile the second company is made."""
+    tenant.agent.post("/v1/memories:search", {"query": "Who is there?"}).must(200, 503)
 
 
 def _create(house: House, company: Company) -> Body:
