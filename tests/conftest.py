@@ -8,9 +8,9 @@ tenant, and nothing is ever flushed: TRUNCATE is denied to everyone. `@pytest.ma
 from __future__ import annotations
 
 import atexit
+import contextlib
 import os
 import secrets
-import shutil
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -24,6 +24,7 @@ from pytest_django import DjangoDbBlocker
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT / "platform"), str(ROOT)]
 
+from memwrit.embedded.folders import DataDirectoryError  # noqa: E402
 from memwrit.embedded.postgres import Cluster  # noqa: E402
 
 CLUSTER = Cluster(Path(tempfile.gettempdir()) / f"memwrit-tests-{os.getpid()}-{secrets.token_hex(4)}", durable=False)
@@ -40,7 +41,8 @@ def _bring_up() -> None:
 
 def _tear_down() -> None:
     CLUSTER.stop()
-    shutil.rmtree(CLUSTER.directory.path, ignore_errors=True)
+    with contextlib.suppress(OSError, DataDirectoryError):
+        CLUSTER.directory.remove()
 
 
 @pytest.hookimpl(tryfirst=True)

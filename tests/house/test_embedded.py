@@ -185,6 +185,10 @@ def test_below_a_closed_folder_the_directory_is_a_link_and_nothing_is_widened(pl
         cluster.start()
         with psycopg.connect(cluster.superuser_url()) as connection:
             assert connection.execute("SELECT 1").fetchone() == (1,)
+        cluster.stop()
+        cluster.directory.remove()
+        assert list(state.iterdir()) == []
+        assert not cluster.directory.path.is_symlink()
     finally:
         cluster.stop()
 

@@ -96,6 +96,15 @@ class DataDirectory:
         if folder.parent != self.real:
             shutil.rmtree(folder, ignore_errors=True)
 
+    def remove(self) -> None:
+        """Delete the directory, and the folder it links to where it is a link. For directories made for a while."""
+        real = self.real
+        if not (real / MARKER).exists():
+            raise DataDirectoryError(f"{self.path} is no memwrit data directory")
+        if self.path.is_symlink():
+            self.path.unlink()
+        shutil.rmtree(real)
+
     def _place(self, account: Account) -> None:
         """Make the folder; where the account cannot reach it, as a link into the system's state folder."""
         if self.path.is_symlink() or (self.path / MARKER).exists() or not account.lent:
