@@ -97,7 +97,7 @@ def guard(stage: Stage) -> Lines:
         expect(state in attack.refusals, f"{attack.called} was {state} ({', '.join(reasons) or 'no reason'})")
         expect(bool(reasons), f"{attack.called} was {state} without a reason")
         held += [answer.location] if state == "held" else []
-        told.append(f"{state:<9} {attack.called:<18} “{shorten(_said(attack), 44)}” → {', '.join(reasons)}")
+        told.append(f"{state:<9} {attack.called:<18} “{shorten(_said(attack), 44)}” → {', '.join(reasons[:2])}")
         stage.bar.step()
     return told + _review(stage.first, held) + _poisoned(stage)
 

@@ -82,9 +82,10 @@ def certificate(stage: Stage) -> Lines:
     opened = hashlib.sha256(f"{secret}\0{stage.story.forgetting.subject}".encode()).digest()
     expect(base64.b64encode(opened).decode() == body["subject_commitment"], "the commitment does not open")
     dead = _dead_epochs(stage, body["key_destruction"])
+    died = f"{dead} epoch key{'s' * (dead != 1)} destroyed, in no file any more"
     return [
         f"verified offline: assurance {facts['assurance']}, {facts['proofs']} proofs; with a changed count: refused",
-        f"{dead} epoch key{'s' * (dead != 1)} destroyed, in no file any more; search index: {body['index_assurance']} (not re-keyed yet)",
+        f"{died}; search index: {body['index_assurance']} (not re-keyed yet)",
     ]
 
 
