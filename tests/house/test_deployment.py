@@ -23,6 +23,7 @@ def own(tmp_path_factory):
         yield cluster, settings
     finally:
         cluster.stop()
+        cluster.directory.remove()
 
 
 def memwrit(settings, *arguments):
