@@ -96,6 +96,9 @@ class PiiRedactor(Protocol):
     ) -> list[Redaction | PiiUnavailable | PiiBlocked]:
         """Redact many, in order: one document's failure is returned in its place and leaves the others alone."""
 
+    def warm(self) -> None:
+        """Load what is loaded once, now. Raises PiiUnavailable."""
+
     def tokens(self, text: str, policy: PiiPolicy, *, key: bytes, language: str | None = None) -> str:
         """A query with its personal data replaced as in the memories it should find. Raises PiiUnavailable.
 

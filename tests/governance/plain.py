@@ -28,6 +28,9 @@ class MarkedRedactor:
     def tokens(self, text: str, policy: PiiPolicy, *, key: bytes, language: Any = None) -> str:
         return self.redact({"/query": text}, policy, key=key).texts["/query"]
 
+    def warm(self) -> None:
+        """Nothing is loaded."""
+
     def _one(self, document: Mapping[str, str], policy: PiiPolicy, key: bytes) -> Any:
         if any("{{late}}" in text for text in document.values()):
             return PiiUnavailable(Reason.TIMEOUT)

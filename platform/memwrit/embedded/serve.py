@@ -111,7 +111,14 @@ class Server:
 
     def _web(self, listener: socket.socket) -> Child:
         """gunicorn on a socket we keep open: while it starts again, callers wait instead of being refused."""
-        command = [sys.executable, "-m", "gunicorn", "memwrit.wsgi:application"]
+        command = [
+            sys.executable,
+            "-m",
+            "gunicorn",
+            "memwrit.wsgi:application",
+            "--config",
+            "python:memwrit.embedded.web",
+        ]
         command += [
             "--bind",
             f"fd://{listener.fileno()}",

@@ -1,0 +1,32 @@
+"""gunicorn's configuration for the embedded server: each worker loads its models when it starts, not at the first
+request, which would wait for them."""
+
+from __future__ import annotations
+
+import logging
+import subprocess
+import sys
+import threading
+from typing import Any
+
+log = logging.getLogger("memwrit.web")
+
+
+def post_worker_init(worker: Any) -> None:
+    """Called by gunicorn in each new worker; requests are answered meanwhile, and wait only for what they need."""
+    threading.Thread(target=warm, name="warm", daemon=True).start()
+
+
+def warm() -> None:
+    """Load the recognisers and the encoder. What fails here fails again, and is told, where it is needed."""
+    from foundation.search.embedders import embedder
+    from guard.pii.pool import redactor
+    from guard.pii.rampart_files import model_directory
+
+    try:
+        # Once in a data directory's life; in a process of its own, because it needs much memory for a few seconds.
+        subprocess.run([sys.executable, "-m", "guard.pii.requantise", str(model_directory())], check=False, timeout=300)
+        redactor().warm()
+        embedder().embed(["ready"])
+    except Exception as error:
+        log.warning("a model was not loaded: %s", type(error).__name__)
