@@ -25,7 +25,12 @@ def warm() -> None:
 
     try:
         # Once in a data directory's life; in a process of its own, because it needs much memory for a few seconds.
-        subprocess.run([sys.executable, "-m", "guard.pii.requantise", str(model_directory())], check=False, timeout=300)
+        subprocess.run(
+            [sys.executable, "-m", "guard.pii.requantise", str(model_directory())],
+            check=False,
+            timeout=300,
+            stdout=subprocess.DEVNULL,
+        )
         redactor().warm()
         embedder().embed(["ready"])
     except Exception as error:
