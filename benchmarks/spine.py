@@ -33,6 +33,7 @@ def _arguments(args: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="bench spine", description=__doc__)
     parser.add_argument("--memories", type=int, default=2000, help="how many the search is measured over")
     parser.add_argument("--singles", type=int, default=100)
+    parser.add_argument("--entries", type=int, default=0, help="further events in the log before proofs are timed")
     parser.add_argument("--models", action="store_true", help="with the language models, PII strict")
     return parser.parse_args(args)
 
@@ -44,6 +45,7 @@ def _measure(asked: argparse.Namespace, text_work: str) -> None:
     with tenant_scope(tenant):
         _singles(agent, space, asked.singles, text_work)
         _batches(agent, space, asked.memories, text_work)
+        _fill_log(agent, asked.entries)
         _ledger(text_work)
         _searches(agent, text_work, asked.memories)
         _proofs(text_work)
@@ -102,6 +104,17 @@ def _batches(agent: Any, space: Any, count: int, text_work: str) -> None:
         _timed(lambda at=at: admit_many(agent, submissions=parts[at : at + 500])) for at in range(0, count, 500)
     )
     _figure("admissions_per_second_batch", count / seconds, text_work)
+
+
+def _fill_log(agent: Any, count: int) -> None:
+    from audit.acts import Act
+    from audit.services.record import record
+    from foundation.kernel.scope import tenant_transaction
+
+    for _ in range(0, count, 500):
+        with tenant_transaction():
+            for _ in range(500):
+                record(agent, Act.MEMORY_READ)
 
 
 def _ledger(text_work: str) -> None:
