@@ -74,6 +74,7 @@ def cascade(selection: Selection) -> Cascade:
     named = {cube.id: cube for cube in _named(selection)}
     relations = {cube_id: _first_relation(cube, selection) for cube_id, cube in named.items()}
     _descend(relations)
+    _tell_derived(relations)
     cubes = {cube.id: cube for cube in MemCube.objects.filter(id__in=relations).exclude(state=State.FORGOTTEN)}
     return Cascade(
         relations={cube_id: relations[cube_id] for cube_id in cubes},
@@ -112,6 +113,13 @@ def _descend(relations: dict[UUID, Relation]) -> None:
             relations[child] = Relation.DERIVED_SOLE if sole else Relation.DERIVED_PARTIAL
         frontier = set(parents)
     _settle(relations)
+
+
+def _tell_derived(relations: dict[UUID, Relation]) -> None:
+    """Subjects propagate to what is derived, so a selection names it too: count it for what it is."""
+    named = {cube_id for cube_id, relation in relations.items() if relation is Relation.NAMED}
+    wholly = {child for child, parents in _parents(named).items() if all(_at_once(relations, each) for each in parents)}
+    relations.update(dict.fromkeys(wholly, Relation.DERIVED_SOLE))
 
 
 def _settle(relations: dict[UUID, Relation]) -> None:

@@ -20,13 +20,13 @@ from governance import lifecycle, opening
 from governance.models import MemCube, Retrieval, RetrievalHit, Space, State
 from governance.opening import Row
 from governance.sealed import lookup
-from governance.selectors import PRESENT, Moment, at_moment, is_expired, may_read
+from governance.selectors import PRESENT, Moment, at_moment, is_expired, may_read, reach_space
 from governance.services.name_subjects import find_subjects
 from governance.weighing import Found, first_seen, weigh
 from guard.pii.pool import redactor
 from guard.pii.port import PiiUnavailable
 from guard.selectors import pii_policy
-from tenants.policy import Resource, may, reachable_spaces
+from tenants.policy import may, reachable_spaces
 
 MOST = 100
 
@@ -80,7 +80,7 @@ def _spaces(principal: Principal, question: Question) -> frozenset[UUID] | None:
         may(principal, Act.MEMORY_SEARCH)
         return reachable_spaces(principal)
     for space_id in question.spaces:
-        may(principal, Act.MEMORY_SEARCH, Resource(space_id))
+        reach_space(principal, space_id, Act.MEMORY_SEARCH)
     return frozenset(question.spaces)
 
 

@@ -176,6 +176,13 @@ def test_a_credential_reaches_its_spaces_and_no_others(worlds):
     assert reader.post("/v1/memories:search", {"query": "kettle", "spaces": [here.space]}).status == 404
 
 
+def test_naming_a_foreign_space_in_a_search_is_a_404_for_every_role(worlds):
+    (here, _), (there, _) = worlds
+    for role in ("reader", "agent", "compliance", "admin"):
+        answer = here.roles[role].post("/v1/memories:search", {"query": "kettle", "spaces": [there.space]})
+        assert (role, answer.status) == (role, 404)
+
+
 def test_without_any_filter_of_ours_the_database_still_gives_nothing(worlds, superuser):
     from foundation.kernel.scope import tenant_scope, tenant_transaction
 

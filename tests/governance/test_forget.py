@@ -110,6 +110,15 @@ def test_what_is_wholly_derived_goes_and_what_is_partly_derived_waits_out_of_sig
     assert (state(part), finished.state) == ("forgotten", "done")
 
 
+def test_what_inherits_a_subject_is_counted_as_derived(agent, space, officer):
+    ana = admitted(agent, space, "Ana plays the violin.", subjects=("crm:1",))
+    child = admitted(agent, space, "Someone is musical.", parents=((ana.memory.cube.id, 1),))
+    plan = planned(officer, subject="crm:1")
+    assert (plan.request.counts["records"], plan.request.counts["derived_sole"]) == (1, 1)
+    forget(officer, subject="crm:1")
+    assert (state(ana), state(child)) == ("forgotten", "forgotten")
+
+
 def test_a_record_about_two_people_waits_restricted(agent, space, officer):
     shared = admitted(agent, space, "Ana and Bob are married.", subjects=("crm:1", "crm:2"))
     plan = planned(officer, subject="crm:1")

@@ -112,9 +112,16 @@ class DataDirectory:
             return
         above = next(folder for folder in self.path.parents if folder.exists())
         if account.can_enter(above):
-            self.path.mkdir(parents=True, exist_ok=True)
+            self._make_passable()
             return
         self._link()
+
+    def _make_passable(self) -> None:
+        """Make the folder and those above it that are not there; what is made here may be passed through, not read."""
+        missing = [folder for folder in (self.path, *self.path.parents) if not folder.exists()]
+        for folder in reversed(missing):
+            folder.mkdir(exist_ok=True)
+            folder.chmod(0o711)
 
     def _link(self) -> None:
         target = STATE / f"memwrit-{self._digest(self.path)}"
