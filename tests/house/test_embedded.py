@@ -3,6 +3,7 @@
 import os
 import stat
 import subprocess
+import tempfile
 import time
 from pathlib import Path
 
@@ -19,9 +20,10 @@ as_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root: an ordinary 
 @pytest.fixture
 def place(tmp_path_factory):
     home = tmp_path_factory.mktemp("e")
-    for folder in (home, home.parent, home.parent.parent):
-        if folder.stat().st_uid == os.geteuid():
-            folder.chmod(0o711)
+    for folder in (home, *home.parents):
+        if folder == Path(tempfile.gettempdir()):
+            break
+        folder.chmod(0o711)
     return home
 
 

@@ -32,7 +32,9 @@ def probes(settings):
     settings.ROOT_URLCONF = "tests.foundation.rest.probe"
     settings.MEMWRIT_POLICY = "tests.foundation.rest.probe.policy"
     settings.MEMWRIT_DENIAL = "tests.foundation.rest.probe.deny"
+    settings.MEMWRIT_LOOK = "tests.foundation.rest.probe.look"
     probe.denials.clear()
+    probe.looks.clear()
     throttles.credentials._buckets.clear()
     throttles.strangers._buckets.clear()
 

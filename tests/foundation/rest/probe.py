@@ -19,6 +19,8 @@ from foundation.rest.serializers import Shape, StrictSerializer
 from foundation.rest.views import PUBLIC, Endpoint
 
 denials = []
+looks = []
+looks = []
 erased = set()
 
 
@@ -41,6 +43,10 @@ def policy(principal, act, resource=None):
 
 def deny(principal, act, problem, *, target=None):
     denials.append((principal.role, act, problem.slug, target))
+
+
+def look(principal, act, *, target=None):
+    looks.append((principal.role, act, target))
 
 
 class Inner(StrictSerializer):

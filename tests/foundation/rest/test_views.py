@@ -61,6 +61,17 @@ def test_a_hidden_thing_is_a_404_like_any_and_its_denial_recorded(reader):
     assert [denial[2:] for denial in probe.denials] == [("not-found", probe.UUID(int=1))]
 
 
+def test_a_look_is_recorded_once_and_a_refused_one_is_not(reader):
+    assert reader.get("/v1/things").status_code == 200
+    reader.get(f"/v1/things/{probe.UUID(int=1)}")
+    assert probe.looks == [("reader", "thing.read", None)]
+
+
+def test_a_look_that_cannot_be_recorded_is_not_answered(reader, settings):
+    settings.MEMWRIT_LOOK = "tests.foundation.rest.probe.fail"
+    assert reader.get("/v1/things").status_code == 500
+
+
 def test_a_denial_that_cannot_be_recorded_stays_a_denial(reader, settings):
     settings.MEMWRIT_DENIAL = "tests.foundation.rest.probe.fail"
     assert reader.post("/v1/things").status_code == 403

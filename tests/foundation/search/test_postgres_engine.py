@@ -305,7 +305,7 @@ def test_counters_say_what_counting_would_say_whatever_happened(tenant, happened
             asked = plan(question, spaces=spaces, roles=roles)
             with tenant_transaction():
                 counted = ENGINE.statistics(asked)
-                exact = ENGINE.statistics(replace(asked, as_of=NOW))
+                exact = ENGINE.statistics(replace(asked, known_at=NOW))
             assert counted.documents == exact.documents
             assert {term: counted.frequencies.get(term, 0) for term in asked.terms} == exact.frequencies
 
