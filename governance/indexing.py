@@ -14,8 +14,8 @@ from governance import lifecycle, opening
 from governance.models import MemCube, Version
 from governance.opening import Row
 from governance.sealed import open_embedding, open_version
-from governance.selectors import served_from
 from governance.submissions import searchable
+from governance.timeline import served_from
 
 MEMORY = Collection.MEMORY
 

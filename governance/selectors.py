@@ -3,8 +3,7 @@
 Another tenant's id, an unknown one and one in a space the asker does not reach are the same `NotFound`.
 """
 
-from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -20,9 +19,10 @@ from foundation.kernel.problems import Erased, FieldError, NotFound, Problem, Va
 from foundation.kernel.scope import tenant_transaction
 from foundation.keyring import keys
 from governance import lifecycle, opening
-from governance.models import Admission, HeaderRevision, LineageEdge, MemCube, Retrieval, Space, State, Version
+from governance.models import Admission, LineageEdge, MemCube, Retrieval, Space, State, Version
 from governance.opening import Memory, Row, Shown
 from governance.submissions import Submission
+from governance.timeline import PRESENT, Moment, at_moment, served_from
 from tenants.policy import Resource, acl_label, may, reachable_spaces
 from tenants.roles import ACTS, CREDENTIAL_ROLES, POLICY
 
@@ -30,20 +30,6 @@ REVIEWED = frozenset({State.HELD, State.RESTRICTED, State.EXPIRED, State.ARCHIVE
 """States shown, by id, to those who decide about memories and to nobody else."""
 
 ACL_LABELS = [f"acl:{role}" for role in CREDENTIAL_ROLES]
-
-
-@dataclass(frozen=True, slots=True)
-class Moment:
-    """When to look: `as_of` in the world's time, `known_at` in the record's. None is the present."""
-
-    as_of: datetime | None = None
-    known_at: datetime | None = None
-
-    def __bool__(self) -> bool:
-        return self.as_of is not None or self.known_at is not None
-
-
-PRESENT = Moment()
 
 
 def reach_space(principal: Principal, space_id: UUID, act: str) -> Space:
@@ -98,19 +84,6 @@ def memories(
         listed = [[str(row.cube.id), row.version.number] for row in found]
         event = record(principal, Act.MEMORY_LIST, detail={"returned": listed})
     return opening.show(found, admissions, receipt(event))
-
-
-def at_moment(ids: Iterable[UUID], moment: Moment) -> dict[UUID, int]:
-    """For each record that was served then, the version that held then (bitemporal: the latest version known at
-    `known_at` whose valid range contains `as_of`, a rolled-back one left out)."""
-    at = moment.known_at or now()
-    history: dict[UUID, list[HeaderRevision]] = {}
-    for revision in HeaderRevision.objects.filter(memcube_id__in=list(ids), at__lte=at).order_by("rev"):
-        history.setdefault(revision.memcube_id, []).append(revision)
-    stood = {cube_id: revisions for cube_id, revisions in history.items() if revisions[-1].state in lifecycle.SERVED}
-    versions = _ranges(stood)
-    chosen = {cube_id: _choose(revisions, versions[cube_id], moment.as_of) for cube_id, revisions in stood.items()}
-    return {cube_id: number for cube_id, number in chosen.items() if number is not None}
 
 
 def versions(principal: Principal, *, memory_id: UUID) -> list[tuple[Memory, datetime | None, str]]:
@@ -234,39 +207,6 @@ def may_read(principal: Principal, cube: MemCube) -> bool:
 
 def _decides(principal: Principal, cube: MemCube) -> bool:
     return cube.owner_id == principal.id or principal.role in ACTS[Act.DECISION_REVIEW]
-
-
-def served_from(ids: Collection[UUID]) -> dict[UUID, dict[int, datetime]]:
-    """For each record, the version numbers that were ever served, in order, with since when."""
-    served: dict[UUID, dict[int, datetime]] = {memory_id: {} for memory_id in ids}
-    revisions = HeaderRevision.objects.filter(memcube_id__in=list(ids), state__in=lifecycle.SERVED)
-    for memory_id, number, at in revisions.order_by("rev").values_list("memcube_id", "version", "at"):
-        served[memory_id].setdefault(number, at)
-    return served
-
-
-def _ranges(history: dict[UUID, list[HeaderRevision]]) -> dict[UUID, dict[int, Version]]:
-    found: dict[UUID, dict[int, Version]] = {cube_id: {} for cube_id in history}
-    for row in Version.objects.filter(memcube_id__in=list(history)).defer("sealed", "sealed_embedding"):
-        found[row.memcube_id][row.number] = row
-    return found
-
-
-def _choose(revisions: Sequence[HeaderRevision], known: dict[int, Version], as_of: datetime | None) -> int | None:
-    """The latest standing version whose valid range holds `as_of`; a rollback takes back what came after its target."""
-    standing: list[int] = []
-    for revision in revisions:
-        number = revision.version
-        if revision.state not in lifecycle.SERVED or number in standing or number not in known:
-            continue
-        target = known[number].reverts_to
-        standing = [each for each in standing if target is None or each <= target] + [number]
-    holds = [number for number in standing if as_of is None or _contains(known[number], as_of)]
-    return holds[-1] if holds else None
-
-
-def _contains(row: Version, at: datetime) -> bool:
-    return (row.valid_from is None or row.valid_from <= at) and (row.valid_to is None or at < row.valid_to)
 
 
 def _walk(memory_id: UUID, direction: str, depth: int) -> set[tuple[tuple[UUID, int], tuple[UUID, int]]]:

@@ -18,13 +18,13 @@ from governance import selectors
 from governance.api import rendering, shapes
 from governance.opening import Shown
 from governance.sealed import Provenance
-from governance.selectors import Moment
 from governance.services.admit import admit, admit_many
 from governance.services.revise import Revision, revise
 from governance.services.rollback import roll_back
 from governance.services.search import Question, search
 from governance.services.withdraw import withdraw
 from governance.submissions import Submission
+from governance.timeline import Moment
 
 
 def submission(endpoint: Endpoint, fields: dict[str, Any]) -> Submission:

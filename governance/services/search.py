@@ -20,8 +20,9 @@ from governance import lifecycle, opening
 from governance.models import MemCube, Retrieval, RetrievalHit, Space, State
 from governance.opening import Row
 from governance.sealed import lookup
-from governance.selectors import PRESENT, Moment, at_moment, is_expired, may_read, reach_space
+from governance.selectors import is_expired, may_read, reach_space
 from governance.services.name_subjects import find_subjects
+from governance.timeline import PRESENT, Moment, at_moment
 from governance.weighing import Found, first_seen, weigh
 from guard.pii.pool import redactor
 from guard.pii.port import PiiUnavailable

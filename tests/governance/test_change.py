@@ -16,12 +16,12 @@ from foundation.kernel.problems import (
 )
 from foundation.rest.etags import etag
 from governance import selectors
-from governance.selectors import Moment
 from governance.services.admit import admit
 from governance.services.review import approve, reject
 from governance.services.revise import Revision, revise
 from governance.services.rollback import roll_back
 from governance.services.withdraw import withdraw
+from governance.timeline import Moment
 from guard.types import Decision
 from tests.governance.builders import admitted, drain, submission
 

@@ -9,10 +9,10 @@ from foundation.kernel.problems import Integrity, NotFound
 from foundation.kernel.scope import tenant_scope, tenant_transaction
 from governance import selectors
 from governance.models import MemCube, Retrieval
-from governance.selectors import Moment
 from governance.services.revise import Revision, revise
 from governance.services.search import Question, search
 from governance.services.withdraw import withdraw
+from governance.timeline import Moment
 from tests.governance.builders import admitted, drain
 from tests.governance.conftest import principal
 

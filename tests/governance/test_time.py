@@ -10,10 +10,10 @@ import pytest
 from foundation.kernel import clock
 from foundation.kernel.problems import NotFound
 from governance import selectors
-from governance.selectors import Moment
 from governance.services.revise import Revision, revise
 from governance.services.rollback import roll_back
 from governance.services.search import Question, search
+from governance.timeline import Moment
 from tests.governance.builders import admitted, drain
 
 
