@@ -58,7 +58,7 @@ def best(directory: Path | None) -> Path:
 
 
 def model_directory() -> Path:
-    """`models/` in the data directory."""
+    """The setting `MODELS`: `models/` in the data directory, unless several share one."""
     from django.conf import settings
 
-    return Path(getattr(settings, "MEMWRIT_DATA", ".memwrit")) / "models"
+    return Path(settings.MODELS)

@@ -52,8 +52,13 @@ def _serving(commands: Commands) -> None:
 
 def _people(commands: Commands) -> None:
     tenant = commands.add_parser("tenant", help="tenants").add_subparsers(required=True, metavar="ACTION")
-    create = _command(tenant, "create", "a new tenant and its first admin key, shown once", _deferred("create_tenant"))
-    create.add_argument("name")
+    create = _command(
+        tenant,
+        "create",
+        "tenants, each with its first admin key, shown once",
+        _deferred("create_tenant"),
+    )
+    create.add_argument("names", nargs="+", metavar="NAME")
     key = commands.add_parser("key", help="API keys").add_subparsers(required=True, metavar="ACTION")
     create = _command(key, "create", "an API key, shown once", _deferred("create_key"))
     _owned(create)

@@ -65,6 +65,11 @@ ERASURE_REDERIVE_WITHIN = timedelta(hours=float(env.text("ERASURE_REDERIVE_HOURS
 SEARCH_ENGINE = env.text("SEARCH_ENGINE", "postgres")
 OPENSEARCH_URL = env.text("OPENSEARCH_URL")
 EMBEDDER = env.text("EMBEDDER", "minilm")
+EMBEDDER_THREADS = int(env.text("EMBEDDER_THREADS", "1"))
+PII_WORKERS = int(env.text("PII_WORKERS", "1"))
+PII_TIMEOUT = float(env.text("PII_TIMEOUT", "10"))
+PII_LANGUAGE = env.text("PII_LANGUAGE", "en")
+MODELS = Path(env.text("MODELS", str(MEMWRIT_DATA / "models")))
 JUDGE_URL = env.text("JUDGE_URL")
 BROKER_URL = env.text("BROKER_URL")
 # Where the worker tells how it does; the web process and the supervisor read it.

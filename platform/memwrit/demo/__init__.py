@@ -82,6 +82,7 @@ def _perform(stage: Stage, report: Report) -> None:
         _act(stage, report, name, act)
     evidence = _act(stage, report, "evidence", proof.fetch)
     stage.bar.say("stopping the server")
+    stage.tenants[0].admin.line.close()  # else the server would wait for a next question
     stage.house.stop()
     stage.bar.step(2)
     # The copy's server comes up while the evidence is verified.

@@ -16,13 +16,16 @@ from memwrit.embedded.children import bound_to_parent
 
 # What would lead the server to another database or other keys than the demo's own.
 ELSEWHERE = {*ALL, "MEMWRIT_DATA", "KMS", "AUDIT_PIN", "ERASURE_LEDGER", "PULSE", "DJANGO_SETTINGS_MODULE"}
+# One web process answers one guest; the models are made ready once for all demos.
+OWN = {"WEB_WORKERS": "1", "MODELS": str(Path.cwd() / ".memwrit" / "models")}
 STOP_WITHIN = 90.0
 
 
 def surroundings() -> dict[str, str]:
     """This process's environment without what points to another installation."""
     hidden = {name for setting in ELSEWHERE for name in (setting, f"{setting}_FILE")}
-    return {name: value for name, value in os.environ.items() if name not in hidden}
+    kept = {name: value for name, value in os.environ.items() if name not in hidden}
+    return OWN | kept
 
 
 def command(*arguments: str) -> list[str]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -86,26 +85,16 @@ def open_up(stage: Stage) -> None:
     stage.bar.step(8)
     stage.bar.say("two companies, their spaces and keys")
     first, other = stage.story.companies
-    with ThreadPoolExecutor(1) as pool:
-        made = _create(stage.house, first)
-        later = pool.submit(_create, stage.house, other)
-        tenant = _equip(line, first, made)
-        _wake(tenant)
-        stage.tenants = (tenant, _equip(line, other, later.result()))
+    made = _create(stage.house, first, other)
+    stage.tenants = (_equip(line, first, made[0]), _equip(line, other, made[1]))
     stage.bar.step(4)
 
 
-def _wake(tenant: Tenant) -> None:
-    """Ask once: a web process loads its language models at the first question, meanwhile the second company is made."""
-    tenant.agent.post("/v1/memories:search", {"query": "Who is there?"}).must(200, 503)
-
-
-def _create(house: House, company: Company) -> Body:
-    done = house.memwrit("tenant", "create", company.name, "--json")
+def _create(house: House, *companies: Company) -> list[Body]:
+    done = house.memwrit("tenant", "create", *(company.name for company in companies), "--json")
     if done.returncode:
         raise Broken(f"no tenant was made: {done.stderr.strip()[-200:]}")
-    made: Body = json.loads(done.stdout)
-    return made
+    return [json.loads(made) for made in done.stdout.splitlines()]
 
 
 def _equip(line: Line, company: Company, made: Body) -> Tenant:

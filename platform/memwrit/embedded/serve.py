@@ -28,7 +28,7 @@ from memwrit.embedded.supervisor import Child
 
 HOST = "127.0.0.1"
 READY_WITHIN = 120.0
-WORKERS = 2
+WORKERS = int(os.environ.get("WEB_WORKERS", "2"))
 THREADS = 8
 
 
@@ -72,10 +72,15 @@ class Server:
         if self.cluster is not None:
             self.settings = self.cluster.start()
         self.settings |= self._kept_settings(self.url(listener))
-        self._migrate()
         self.children = [self._worker(), self._web(listener)]
-        for child in self.children:
-            child.start()
+        worker, web = self.children
+        if self.cluster is not None and tables.none_yet(self.settings):
+            web.start()  # it loads while the tables are made: before there are any, nobody is served wrongly
+            self._migrate()
+        else:
+            self._migrate()
+            web.start()
+        worker.start()
         self._await_ready(self.url(listener))
 
     def _kept_settings(self, url: str) -> dict[str, str]:

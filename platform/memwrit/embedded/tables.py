@@ -18,6 +18,11 @@ def up_to_date(settings: dict[str, str]) -> bool:
     return all(applied(settings[name]) == wanted for name in OWNERS)
 
 
+def none_yet(settings: dict[str, str]) -> bool:
+    """Whether no migration was ever made in either database."""
+    return not any(applied(settings[name]) for name in OWNERS)
+
+
 def on_disk() -> Migrations:
     """(app, name) of every migration of ours."""
     found = [path for package in PACKAGES for path in _home(package).rglob("migrations/[0-9]*.py")]
