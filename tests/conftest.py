@@ -33,7 +33,7 @@ CLUSTER = Cluster(Path(tempfile.gettempdir()) / f"memwrit-tests-{os.getpid()}-{s
 def _bring_up() -> None:
     """Start the cluster and set the environment, before anything reads the settings. It goes however the run ends."""
     atexit.register(_tear_down)
-    os.environ.update(CLUSTER.start() | {"DJANGO_SETTINGS_MODULE": "memwrit.settings", "AUDIT_ORIGIN": "memwrit.test"})
+    os.environ.update(CLUSTER.start() | {"DJANGO_SETTINGS_MODULE": "memwrit.settings"})
     from django.conf import settings
 
     assert "owner" in settings.DATABASES  # read now: pytest-django sets Django up only once its settings are read
