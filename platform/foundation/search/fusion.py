@@ -11,6 +11,8 @@ from uuid import UUID
 from foundation.search.port import Hit
 
 LEXICAL_WEIGHT = 0.5
+ALIKE = 1e-3
+"""Scores no further apart than half precision and engines' arithmetic put them are one score, not a best and a worst."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +70,6 @@ def ranked(fused: Sequence[Fused]) -> list[Fused]:
 def _between_worst_and_best(scores: Sequence[float | None]) -> list[float]:
     brought = [score for score in scores if score is not None]
     worst, best = min(brought, default=0.0), max(brought, default=0.0)
-    if best <= worst:  # all alike: they are all as good as the best, if it is any good at all
+    if best - worst <= ALIKE:  # they are all as good as the best, if it is any good at all
         return [0.0 if score is None or score <= 0 else 1.0 for score in scores]
     return [0.0 if score is None else (score - worst) / (best - worst) for score in scores]
