@@ -12,7 +12,7 @@ from foundation.search.port import Hit
 
 LEXICAL_WEIGHT = 0.5
 ALIKE = 1e-3
-"""Scores no further apart than half precision and engines' arithmetic put them are one score, not a best and a worst."""
+"""Scores no further apart than half precision puts them are one score, not a best and a worst."""
 
 
 @dataclass(frozen=True, slots=True)
