@@ -29,28 +29,28 @@ from governance.models import (
 
 def freeze(ids: Sequence[UUID]) -> None:
     """Take the records out of every read: the flag is read with the row, before any key is used."""
-    principal = Principal.system(current_tenant())
     for cube_id in ids:
-        with tenant_transaction():
-            cube = lifecycle.lock(cube_id)
-            if cube is None or cube.frozen or cube.state == State.FORGOTTEN:
-                continue
-            change = lifecycle.change(cube, act=Act.MEMORY_FREEZE, principal=principal, frozen=True)
-            unindex([cube_id])
-            record(principal, Act.MEMORY_FREEZE, target=Target("memory", cube_id, cube.version), changes=[change])
+        _take_out(cube_id, Act.MEMORY_FREEZE, frozen=True)
 
 
 def restrict(ids: Sequence[UUID]) -> None:
     """Out of search and agents' sight, and nothing destroyed: what a hold keeps, or waits for its deadline."""
-    principal = Principal.system(current_tenant())
     for cube_id in ids:
-        with tenant_transaction():
-            cube = lifecycle.lock(cube_id)
-            if cube is None or cube.state in (State.RESTRICTED, State.FORGOTTEN):
-                continue
-            change = lifecycle.change(cube, act=Act.MEMORY_RESTRICT, principal=principal, state=State.RESTRICTED)
-            unindex([cube_id])
-            record(principal, Act.MEMORY_RESTRICT, target=Target("memory", cube_id, cube.version), changes=[change])
+        _take_out(cube_id, Act.MEMORY_RESTRICT, state=State.RESTRICTED)
+
+
+def _take_out(cube_id: UUID, act: Act, **header: Any) -> None:
+    """Give a record that is not forgotten this header, unless it has it, and unindex it, in one audited transaction."""
+    principal = Principal.system(current_tenant())
+    with tenant_transaction():
+        cube = lifecycle.lock(cube_id)
+        if cube is None or cube.state == State.FORGOTTEN:
+            return
+        if all(getattr(cube, name) == value for name, value in header.items()):
+            return
+        change = lifecycle.change(cube, act=act, principal=principal, **header)
+        unindex([cube_id])
+        record(principal, act, target=Target("memory", cube_id, cube.version), changes=[change])
 
 
 def keys_of(ids: Sequence[UUID]) -> dict[UUID, list[UUID]]:

@@ -13,6 +13,7 @@ import numpy as np
 from foundation.kernel.canonical import canonical
 from foundation.keyring import keys
 from foundation.keyring.sealing import open_sealed, seal
+from foundation.search.index import pack, unpack
 from governance.headers import millis
 from governance.models import MemCube, Version
 
@@ -85,7 +86,7 @@ def seal_version(
     """Fill the version's sealed columns (`embedding`: float32 unit vector, kept as float16)."""
     version.sealed = seal(secret, place(cube, version, parents, "payload"), payload.to_bytes())
     if embedding is not None:
-        data = embedding.astype("<f2").tobytes()
+        data = pack(embedding)
         version.sealed_embedding = seal(secret, place(cube, version, parents, "embedding"), data)
 
 
@@ -99,7 +100,7 @@ def open_embedding(cube: MemCube, version: Version, secret: bytes, parents: Sequ
     if version.sealed_embedding is None:
         return None
     data = open_sealed(secret, place(cube, version, parents, "embedding"), bytes(version.sealed_embedding))
-    return np.frombuffer(data, "<f2").astype(np.float32)
+    return unpack(data)
 
 
 def lookup(kind: str, text: str, size: int = 16) -> bytes:
