@@ -155,6 +155,19 @@ class EvidenceItem:
 
 
 @dataclass(frozen=True, slots=True)
+class LessonMatch:
+    """An active lesson whose pattern a candidate's path fits; `match` says by what (`effect`, `functions`, `grams`…).
+
+    `confidence` is in 0..1. A match tightens the thresholds and warns; it never refuses by itself.
+    """
+
+    id: UUID
+    version: int
+    match: str
+    confidence: float
+
+
+@dataclass(frozen=True, slots=True)
 class Evidence:
     """The k nearest admitted records and those with the same subject, nearest first.
 
@@ -163,6 +176,7 @@ class Evidence:
     """
 
     items: tuple[EvidenceItem, ...] = ()
+    lessons: tuple[LessonMatch, ...] = ()
     calibration: Mapping[str, tuple[tuple[str, float], ...]] = field(default_factory=dict)
 
 

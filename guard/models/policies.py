@@ -1,4 +1,4 @@
-"""The guard's tables: PII policies, whose versions are never changed."""
+"""PII policies, whose versions are never changed."""
 
 from typing import Any
 
