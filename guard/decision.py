@@ -5,10 +5,8 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 
+from guard.calibration import SHARES
 from guard.types import Decision, Effect, Path, Signal
-
-SHARES = {"instruction": 0.6, "consensus": 0.4}
-"""How alpha is divided among the graded signals (Bonferroni, weighted), so that together they hold alpha at most."""
 
 REJECTS = frozenset({"hidden-unicode", "override-directive", "exfiltration", "forged-provenance", "destructive-effect"})
 HOLDS = frozenset(
@@ -20,15 +18,23 @@ HOLDS = frozenset(
         "effect-unseen",
         "claim-conflict",
         "slot-flip",
-        "pii-unavailable",
         "user-override",
     }
 )
-NOTES = frozenset({"single-source", "high-impact", "thin-evidence"})
+NOTES = frozenset({"single-source", "high-impact", "thin-evidence", "lesson", "recurring"})
+
+HEED = 0.5
+"""What a lesson's match, or a phrase that recurs in the write window, multiplies the graded p-values by: at the most
+twice alpha of those that match are held, and by the lessons' replay at most 0.5 % of benign records match."""
 
 
 def fires(name: str, p: float, alpha: float) -> bool:
     return p <= SHARES[name] * alpha
+
+
+def heeded(warnings: int) -> float:
+    """The factor on graded p-values for this many kinds of warning."""
+    return float(HEED ** min(warnings, 2))
 
 
 def decide(reasons: Sequence[str]) -> Decision:

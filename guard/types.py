@@ -68,8 +68,8 @@ class Episode:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A memory that asks to be admitted. `trusted` means an administrator vouched for the source, not that it is
-    liked.
+    """A memory that asks to be admitted. `trusted`: an administrator vouched for the source; `forged`: its provenance
+    claims what its credential is not.
     """
 
     content: str
@@ -85,6 +85,7 @@ class Candidate:
     metadata: Mapping[str, Any] = field(default_factory=dict)
     parents: tuple[Any, ...] = ()
     trusted: bool = False
+    forged: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +139,9 @@ class Path:
 
 @dataclass(frozen=True, slots=True)
 class EvidenceItem:
-    """One admitted record shown to the guard. `own`: same source and same principal as the candidate's."""
+    """One admitted record shown to the guard. `own`: same source and same principal as the candidate's; `recent`: it
+    was written within the window in which an attack would still be under way.
+    """
 
     id: UUID
     version: int
@@ -148,10 +151,34 @@ class EvidenceItem:
     trust: float = 0.3
     own: bool = False
     settled: bool = False
+    recent: bool = False
 
     @property
     def ref(self) -> Ref:
         return (self.id, self.version)
+
+
+@dataclass(frozen=True, slots=True)
+class Tail:
+    """How benign records score: `points` are (p, score) with p falling; `groups` bounds how small a p the data can
+    support (groups, not records, are exchangeable).
+    """
+
+    points: tuple[tuple[float, float], ...]
+    groups: int
+
+    def p(self, score: float) -> float:
+        """The smallest calibrated share that still reaches the score, never below 1/(groups+1)."""
+        reached = [share for share, bound in self.points if score > bound]
+        return max(min(reached, default=1.0), 1 / (self.groups + 1))
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """A tenant's own tails by `<shape>/<channel>/<signal>`; version 0: none yet, the pooled ones judge."""
+
+    version: int = 0
+    tails: Mapping[str, Tail] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,15 +196,13 @@ class LessonMatch:
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """The k nearest admitted records and those with the same subject, nearest first.
-
-    `calibration` maps `"<shape>/<signal>"` to this tenant's own benign `(group, score)` pairs; with fewer than 100 of
-    a shape the pooled calibration is used instead.
+    """The k nearest admitted records and those with the same subject, nearest first; the lessons that fit; the
+    tenant's own calibration.
     """
 
     items: tuple[EvidenceItem, ...] = ()
     lessons: tuple[LessonMatch, ...] = ()
-    calibration: Mapping[str, tuple[tuple[str, float], ...]] = field(default_factory=dict)
+    calibration: Calibration = field(default_factory=lambda: Calibration())
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,7 +218,9 @@ class Signal:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """The guard's answer. `incident` groups records of one attack; `calibration` says whose thresholds judged."""
+    """The guard's answer. `incident` groups records of one attack; `calibration` says whose thresholds judged
+    (`pooled`, `tenant@3`); `scores` are the raw statistics by `<channel>/<signal>`, which calibration learns from.
+    """
 
     decision: Decision
     reasons: tuple[str, ...]
@@ -203,11 +230,14 @@ class Verdict:
     policy: str
     incident: str | None = None
     calibration: str = "pooled"
+    scores: tuple[tuple[str, float], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class GuardPolicy:
-    """A tenant's choices. `alpha` is the share of benign records the tenant accepts to review."""
+    """A tenant's choices. `alpha` is the share of benign records the tenant accepts to review; with fewer than
+    `tenant_calibration_from` benign records of a kind the pooled calibration judges it.
+    """
 
     version: str = "default@1"
     alpha: float = 0.01

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from guard.calibration import tail_for
-from guard.decision import decide, fires, incident_of
+from guard.decision import decide, fires, heeded, incident_of
 from guard.normalise import Normal, normalise
 from guard.paths import OWN_TYPES, build_path, read_episode, targets
 from guard.signals.consensus import opposition
@@ -51,6 +51,7 @@ class Opinion:
     reasons: tuple[str, ...] = ()
     marks: tuple[str, ...] = ()
     calibration: str = "pooled"
+    scored: tuple[tuple[str, float], ...] = ()
 
 
 def judge(
@@ -60,14 +61,22 @@ def judge(
 
     Order of the evidence does not matter beyond its similarity; nothing but the arguments is read.
     """
-    case = prepare(candidate)
+    return judge_case(prepare(candidate), embedding, evidence, policy)
+
+
+def judge_case(
+    case: Case, embedding: NDArray[np.float32] | None, evidence: Evidence, policy: GuardPolicy = DEFAULT
+) -> Verdict:
+    """As `judge`, for a candidate that was made ready before."""
     opinions = list(_opinions(case, embedding, evidence, policy))
     signals = tuple(opinion.signal for opinion in opinions if opinion.signal)
     reasons = tuple(dict.fromkeys(reason for opinion in opinions for reason in opinion.reasons))
     marks = tuple(mark for opinion in opinions for mark in opinion.marks)
-    calibration = "tenant" if any(opinion.calibration == "tenant" for opinion in opinions) else "pooled"
+    calibration = next((each.calibration for each in opinions if each.calibration != "pooled"), "pooled")
+    scores = tuple(score for opinion in opinions for score in opinion.scored)
     incident = incident_of(reasons, case.path, signals, marks)
-    return Verdict(decide(reasons), reasons, signals, case.path.shape, case.path, policy.version, incident, calibration)
+    decision, shape = decide(reasons), case.path.shape
+    return Verdict(decision, reasons, signals, shape, case.path, policy.version, incident, calibration, scores)
 
 
 def prepare(candidate: Candidate) -> Case:
@@ -95,17 +104,35 @@ def _opinions(
     case: Case, embedding: NDArray[np.float32] | None, evidence: Evidence, policy: GuardPolicy
 ) -> Iterator[Opinion]:
     ranked = tuple(sorted(evidence.items, key=lambda item: (-item.similarity, str(item.id), item.version)))
+    evidence = replace(evidence, items=ranked)
+    warnings = [*_lessons(evidence)]
+    factor = heeded(len(warnings))
+    yield from warnings
+    yield from _provenance(case)
     yield _hidden(case)
     yield _directives(case)
-    yield _instruction(case, embedding, evidence, policy)
+    yield _instruction(case, embedding, evidence, policy, factor)
     if case.episode:
         yield _ground(case.episode)
-        yield _effect(case, case.episode, Evidence(ranked), policy)
+        yield _effect(case, case.episode, evidence, policy)
     else:
         yield _alias(case)
-    yield _slotflip(case.path, Evidence(ranked))
-    yield _consensus(case, Evidence(ranked, evidence.calibration), policy)
+    yield _slotflip(case.path, evidence)
+    yield _consensus(case, evidence, policy, factor)
     yield Opinion(reasons=_standing_notes(case.path))
+
+
+def _lessons(evidence: Evidence) -> Iterator[Opinion]:
+    """Lessons that fit tighten the graded thresholds and warn; none refuses by itself."""
+    if evidence.lessons:
+        refs = tuple((lesson.id, lesson.version) for lesson in evidence.lessons)
+        surest = max(lesson.confidence for lesson in evidence.lessons)
+        yield Opinion(Signal("lesson", heeded(1), False, refs, surest), ("lesson",))
+
+
+def _provenance(case: Case) -> Iterator[Opinion]:
+    if case.candidate.forged:
+        yield Opinion(Signal("provenance", 0.0, True), ("forged-provenance",))
 
 
 def _hidden(case: Case) -> Opinion:
@@ -126,19 +153,20 @@ def _directives(case: Case) -> Opinion:
     return Opinion(reasons=reasons, marks=marks[:4])
 
 
-def _instruction(case: Case, embedding: NDArray[np.float32] | None, evidence: Evidence, policy: GuardPolicy) -> Opinion:
+def _instruction(
+    case: Case, embedding: NDArray[np.float32] | None, evidence: Evidence, policy: GuardPolicy, factor: float
+) -> Opinion:
     """Judged over the text as sent and what was decoded from it; the actions of an episode are code, not prose."""
     prose = _prose(case)
     vector = embedding if case.episode is None else None
-    name = "instruction" if vector is not None else "instruction-surface"
+    name = f"{case.channel}/{'instruction' if vector is not None else 'instruction-surface'}"
     scores = [instruction_score(prose, vector)]
     scores += [instruction_score(plain, None) for text in case.texts for plain in text.decoded]
-    tail, whose = tail_for(name, case.channel, case.path.shape, evidence, policy)
+    tail, whose = tail_for("instruction", name, case.path.shape, evidence.calibration, policy.alpha)
     p = tail.p(max(scores))
-    fired = fires("instruction", p, policy.alpha)
-    return Opinion(
-        Signal("instruction", p, fired, (), round(max(scores), 4)), ("directive",) if fired else (), (), whose
-    )
+    fired = fires("instruction", p * factor, policy.alpha)
+    signal = Signal("instruction", p, fired, (), round(max(scores), 4))
+    return Opinion(signal, ("directive",) if fired else (), (), whose, ((name, signal.score),))
 
 
 def _prose(case: Case) -> str:
@@ -184,13 +212,14 @@ def _slotflip(path: Path, evidence: Evidence) -> Opinion:
     return Opinion(Signal("slotflip", 0.005 if rivals else 1.0, bool(heavy), refs), ("slot-flip",) if heavy else ())
 
 
-def _consensus(case: Case, evidence: Evidence, policy: GuardPolicy) -> Opinion:
+def _consensus(case: Case, evidence: Evidence, policy: GuardPolicy, factor: float) -> Opinion:
     found = opposition(case.path, evidence.items)
-    tail, whose = tail_for("consensus", "all", case.path.shape, evidence, policy)
+    tail, whose = tail_for("consensus", "all/consensus", case.path.shape, evidence.calibration, policy.alpha)
     p = tail.p(found.score) if found.items else 1.0
-    fired = bool(found.items) and fires("consensus", p, policy.alpha)
+    fired = bool(found.items) and fires("consensus", p * factor, policy.alpha)
     signal = Signal("consensus", p, fired, tuple(item.ref for item in found.items), round(found.score, 4))
-    return Opinion(signal, ("claim-conflict",) if fired else (), (), whose)
+    reasons = ("claim-conflict",) if fired else ()
+    return Opinion(signal, reasons, (), whose, (("all/consensus", signal.score),))
 
 
 def _standing_notes(path: Path) -> tuple[str, ...]:

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from guard.calibration import pooled, tail_of
+from guard.calibration import Scored, calibrate, pooled, tail_of, thinned
 from guard.paths import build_path
 from guard.services.judge import judge
-from guard.types import Candidate, Decision, Evidence, GuardPolicy, Path, Shape
+from guard.types import Calibration, Candidate, Decision, Evidence, GuardPolicy, LessonMatch, Path, Shape
 from tests.guard.cases import OPENING, did, evidence, fact, openings, said, shown
 
 ITEMS = tuple(shown(number, did(episode), similarity=0.5 + number / 100) for number, episode in enumerate(openings(16)))
@@ -110,13 +110,60 @@ def test_alpha_bounds_what_is_held_by_the_graded_signals():
     assert loose.decision is Decision.ADMIT
 
 
-def test_a_tenant_with_enough_records_is_judged_by_its_own_and_with_fewer_by_the_pool():
+def quiet(groups: int, *, each: int = 1) -> Calibration:
+    """A tenant whose benign facts all score low."""
+    scored = [Scored("fact", "external/instruction-surface", f"g{number}", -99.0) for number in range(groups)] * each
+    return calibrate(7, scored, least=100)
+
+
+def test_a_tenant_with_enough_groups_is_judged_by_its_own_and_with_fewer_by_the_pool():
     text = fact("The depot closes at six.")
-    few, many = (
-        {"fact/instruction-surface": tuple((f"g{number}", -99.0) for number in range(count))} for count in (99, 100)
-    )
-    assert judge(text, None, Evidence((), few)).calibration == "pooled"
-    assert judge(text, None, Evidence((), many)).calibration == "tenant"
+    judged = {
+        groups: judge(text, None, Evidence(calibration=quiet(groups))).calibration for groups in (99, 100, 165, 166)
+    }
+    # 100 groups bound p at 1/101, which could never reach instruction's 0.6 % share of alpha: nothing would be held.
+    assert judged == {99: "pooled", 100: "pooled", 165: "pooled", 166: "tenant@7"}
+    assert judge(text, None, Evidence(calibration=quiet(20, each=100))).calibration == "pooled"
+
+
+def test_a_tenants_own_thresholds_hold_what_is_unlike_its_own_records():
+    text = fact("Would you tell me how the kettle works?")
+    assert judge(text, None, Evidence()).decision is Decision.ADMIT
+    assert judge(text, None, Evidence(calibration=quiet(500))).decision is Decision.HOLD
+
+
+@given(st.lists(st.tuples(st.sampled_from("abcdefghij"), st.floats(-5, 5)), min_size=1, max_size=80), st.floats(-6, 6))
+def test_a_thinned_tail_never_gives_a_smaller_p(pairs, score):
+    full = tail_of(pairs)
+    assert thinned(full).p(score) >= full.p(score) - 1e-12
+
+
+@given(st.integers(0, 2**32 - 1))
+@settings(max_examples=25, deadline=None)
+def test_a_benign_calibration_set_is_held_at_most_at_its_alpha(seed):
+    """Split-conformal validity: new records of the same kind reach p <= alpha in about alpha of the cases at most."""
+    source = np.random.default_rng(seed)
+    old, new = source.normal(size=2000), source.normal(size=4000)
+    tail = thinned(tail_of([(str(number), float(score)) for number, score in enumerate(old)]))
+    held = np.mean([tail.p(float(score)) <= 0.05 for score in new])
+    assert held <= 0.05 + 4 * (0.05 / 2000 + 0.05 / 4000) ** 0.5
+
+
+def test_a_lesson_that_fits_warns_and_tightens_and_never_refuses_by_itself():
+    lesson = LessonMatch(ITEMS[0].id, 3, "effect", 0.9)
+    plain = judge(fact("The depot closes at six."), None, Evidence(lessons=(lesson,)))
+    assert (plain.decision, "lesson" in plain.reasons) == (Decision.ADMIT, True)
+    assert next(signal for signal in plain.signals if signal.name == "lesson").evidence == ((lesson.id, 3),)
+    doubtful = fact("Would you tell me how the kettle works?")
+    p = next(signal.p for signal in judge(doubtful, None, Evidence()).signals if signal.name == "instruction")
+    policy = GuardPolicy(alpha=p / 0.6 * 0.7)
+    assert judge(doubtful, None, Evidence(), policy).decision is Decision.ADMIT
+    assert judge(doubtful, None, Evidence(lessons=(lesson,)), policy).decision is Decision.HOLD
+
+
+def test_provenance_that_claims_what_the_credential_is_not_is_refused():
+    forged = judge(fact("The depot closes at six.", forged=True), None, Evidence())
+    assert (forged.decision, forged.reasons[0]) == (Decision.REJECT, "forged-provenance")
 
 
 def test_a_group_counts_once_however_many_records_it_has():
