@@ -11,15 +11,18 @@ from foundation.kernel.principal import Principal
 from foundation.kernel.problems import PiiBlocked
 from foundation.keyring import keys
 from foundation.search.embedders import embedder
-from governance.evidence import gather
+from foundation.search.index import pack, unpack
+from governance.evidence import Shown, gather
+from governance.grounds import Grounds
 from governance.models import Space
 from governance.submissions import Submission
 from guard.pii.document import flatten, rebuild
+from guard.pii.policy import PiiPolicy
 from guard.pii.pool import redactor
 from guard.pii.port import PiiUnavailable, Redaction
 from guard.selectors import pii_policy
 from guard.services.judge import judge
-from guard.types import Candidate, Decision, Episode, GuardPolicy, Verdict
+from guard.types import Candidate, Decision, Episode, GuardPolicy, Signal, Verdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,29 +35,28 @@ class Judged:
     embedding: np.ndarray | None
     verdict: Verdict
     pii_policy: str
+    shown: Shown
+    grounds: Grounds
 
     def record(self) -> dict[str, Any]:
-        """The decision record, as sealed beside the version."""
+        """The decision record, as sealed beside the version: with it the verdict can be judged again offline."""
         verdict = self.verdict
         return {
             "decision": verdict.decision.value,
             "reasons": list(verdict.reasons),
-            "signals": [
-                {
-                    "name": signal.name,
-                    "p": signal.p,
-                    "fired": signal.fired,
-                    "score": signal.score,
-                    "evidence": [[str(ref), number] for ref, number in signal.evidence],
-                }
-                for signal in verdict.signals
-            ],
+            "signals": [_signal(each) for each in verdict.signals],
             "redactions": self.redactions,
             "policy": {"pii": self.pii_policy, "guard": verdict.policy},
             "shape": verdict.shape.value,
             "incident": verdict.incident,
             "calibration": verdict.calibration,
+            "scores": [list(each) for each in verdict.scores],
+            "grounds": self.grounds.to_json(),
         }
+
+
+RESERVED = frozenset({"system", "operator", "reviewer", "guard", "memwrit"})
+"""Source types that no credential may claim."""
 
 
 def judge_many(
@@ -64,20 +66,48 @@ def judge_many(
     policy = pii_policy(space.pii_policy_id)
     cleared = _clear(submissions, policy)
     texts = [part.searchable() for part, redaction in cleared if isinstance(redaction, Redaction)]
-    vectors = iter(embedder().embed(texts) if texts else ())
+    vectors = iter(_as_sealed(embedder().embed(texts)) if texts else ())
     embeddings = [next(vectors) if isinstance(redaction, Redaction) else None for _, redaction in cleared]
-    evidence = gather(principal, [part for part, _ in cleared], embeddings)
-    results: list[Judged | PiiBlocked] = []
-    for (part, redaction), embedding, subjects, seen in zip(cleared, embeddings, subject_ids, evidence, strict=True):
-        if isinstance(redaction, PiiBlocked):
-            results.append(redaction)
-            continue
-        candidate = _candidate(principal, part, subjects)
-        verdict = judge(candidate, embedding, seen, GuardPolicy())
-        if isinstance(redaction, PiiUnavailable):
-            verdict = _held(verdict, redaction.reason.value)
-        results.append(Judged(part, subjects, _spans(redaction), embedding, verdict, policy.ref))
-    return results
+    gathered = gather(principal, [part for part, _ in cleared], embeddings)
+    return [
+        redaction
+        if isinstance(redaction, PiiBlocked)
+        else _judged(principal, part, subjects, redaction, embedding, shown, gathered.policy, policy)
+        for (part, redaction), embedding, subjects, shown in zip(
+            cleared, embeddings, subject_ids, gathered.shown, strict=True
+        )
+    ]
+
+
+def _as_sealed(vectors: np.ndarray) -> list[np.ndarray]:
+    """The embeddings in the precision they are sealed in, so that a replay judges the very same numbers."""
+    return [unpack(pack(vector)) for vector in vectors]
+
+
+def _judged(
+    principal: Principal,
+    part: Submission,
+    subjects: tuple[UUID, ...],
+    redaction: Redaction | PiiUnavailable,
+    embedding: np.ndarray | None,
+    shown: Shown,
+    policy: GuardPolicy,
+    pii: PiiPolicy,
+) -> Judged:
+    candidate = candidate_of(principal.id, part, subjects, forged=_forged(principal, part))
+    verdict = judge(candidate, embedding, shown.evidence, policy)
+    if isinstance(redaction, PiiUnavailable):
+        verdict = held(verdict, redaction.reason.value)
+    grounds = Grounds.of(shown.evidence, policy, forged=candidate.forged)
+    return Judged(part, subjects, _spans(redaction), embedding, verdict, pii.ref, shown, grounds)
+
+
+def _forged(principal: Principal, part: Submission) -> bool:
+    """Nobody speaks as another principal, and only the platform as the platform. What a revision keeps was judged when
+    its record was made."""
+    provenance, own = part.provenance, f"principal:{principal.id}"
+    poses = provenance.source.startswith("principal:") and provenance.source != own
+    return not part.revises and (poses or provenance.source_type in RESERVED)
 
 
 def _clear(submissions: Sequence[Submission], policy: Any) -> list[tuple[Submission, Any]]:
@@ -92,7 +122,8 @@ def _clear(submissions: Sequence[Submission], policy: Any) -> list[tuple[Submiss
     ]
 
 
-def _candidate(principal: Principal, part: Submission, subjects: tuple[UUID, ...]) -> Candidate:
+def candidate_of(principal_id: UUID, part: Submission, subjects: tuple[UUID, ...], *, forged: bool) -> Candidate:
+    """A cleared submission as the guard sees it."""
     provenance = part.provenance
     return Candidate(
         content=part.content,
@@ -100,21 +131,33 @@ def _candidate(principal: Principal, part: Submission, subjects: tuple[UUID, ...
         episode=Episode(**part.episode) if part.episode else None,
         source=provenance.source,
         source_type=provenance.source_type,
-        principal_id=principal.id,
+        principal_id=principal_id,
         actor=provenance.actor,
         session=provenance.session,
         speaker=provenance.speaker,
         subjects=subjects,
         metadata=part.metadata,
         parents=part.parents,
+        forged=forged,
     )
 
 
-def _held(verdict: Verdict, reason: str) -> Verdict:
+def held(verdict: Verdict, reason: str) -> Verdict:
     """A memory whose personal data could not be cleared is held, unless it is refused anyway."""
     if verdict.decision is Decision.REJECT:
         return verdict
     return replace(verdict, decision=Decision.HOLD, reasons=(*verdict.reasons, reason))
+
+
+def _signal(signal: Signal) -> dict[str, Any]:
+    evidence = [[str(ref), number] for ref, number in signal.evidence]
+    return {
+        "name": signal.name,
+        "p": signal.p,
+        "fired": signal.fired,
+        "score": signal.score,
+        "evidence": evidence,
+    }
 
 
 def _spans(redaction: Redaction | PiiUnavailable) -> list[dict[str, Any]]:

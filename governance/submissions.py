@@ -14,7 +14,8 @@ EPISODE_PARTS = ("question", "knowledge", "action", "outcome")
 
 @dataclass(frozen=True, slots=True)
 class Submission:
-    """What may become memory. `subjects` are the caller's own names for people; `parents` name [id, version]."""
+    """What may become memory. `subjects` are the caller's own names for people; `parents` name [id, version];
+    `revises`: it keeps the provenance of the record it is the next version of."""
 
     space_id: UUID
     content: str
@@ -29,6 +30,7 @@ class Submission:
     ttl: timedelta | None = None
     metadata: dict[str, Any] = field(default_factory=dict)
     reason: str | None = None
+    revises: bool = False
 
     def personal(self) -> dict[str, Any]:
         """The parts in which a person may stand, as one JSON document."""

@@ -2,29 +2,24 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from uuid import UUID
 
-from django.db.models import Min
-
-from foundation.kernel.clock import now
 from foundation.search.fusion import Fused
-from governance.models import Version
-from governance.opening import Memory
+from governance.opening import Memory, Row
 from guard.standing import (
+    NEW_SOURCE,
     Origin,
     ReadHit,
-    SourceHistory,
     burst_key,
     independence_groups,
     own_attested,
-    source_trust,
     standing,
 )
+from guard.trust import KnownSource, known_sources
 from guard.types import Path, Standing
 
-FirstSeen = Mapping[bytes, datetime]
-"""Since when the tenant knows a source, by its keyed hash."""
+Known = Mapping[bytes, KnownSource]
+"""What is known of the sources, by their keyed hashes; a source that is not there is new."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,24 +41,23 @@ class Weight:
     trust: float
 
 
-def first_seen(source_keys: Iterable[bytes]) -> FirstSeen:
-    """When each source was first written from (inside a transaction)."""
-    known = Version.objects.filter(source_key__in=list(source_keys)).values_list("source_key")
-    return {bytes(key): at for key, at in known.annotate(Min("recorded_at")).order_by()}
+def sources_of(rows: Iterable[Row]) -> Known:
+    """What is known of the sources of these rows (inside a transaction)."""
+    return known_sources({bytes(row.version.source_key) for row in rows})
 
 
-def weights(memories: Sequence[Memory], since: FirstSeen) -> list[Weight]:
+def weights(memories: Sequence[Memory], known: Known) -> list[Weight]:
     """A weight for each memory; groups are joined over all of them."""
-    trusts = [_trust(memory, since) for memory in memories]
-    groups = independence_groups([_origin(each, trust, since) for each, trust in zip(memories, trusts, strict=True)])
+    trusts = [_trust(memory, known) for memory in memories]
+    groups = independence_groups([_origin(each, trust, known) for each, trust in zip(memories, trusts, strict=True)])
     return [Weight(group, trust) for group, trust in zip(groups, trusts, strict=True)]
 
 
-def weigh(hits: Sequence[tuple[Memory, Fused]], since: FirstSeen, question: str) -> list[Found]:
+def weigh(hits: Sequence[tuple[Memory, Fused]], known: Known, question: str) -> list[Found]:
     """The hits with their standing towards the question, in their order. Nothing is left out."""
     memories = [memory for memory, _ in hits]
-    weighed = weights(memories, since)
-    judged = standing([_hit(*each, weight) for each, weight in zip(hits, weighed, strict=True)], question)
+    weighed = weights(memories, known)
+    judged = standing([_hit(*each, weight, known) for each, weight in zip(hits, weighed, strict=True)], question)
     return [
         Found(memory, fused, verdict.standing, verdict.trust, verdict.disputed_by)
         for (memory, fused), verdict in zip(hits, judged, strict=True)
@@ -74,36 +68,40 @@ def standing_of(memory: Memory) -> Standing:
     """The standing of one memory by itself: nobody else's word is heard."""
     alone = weights([memory], {})[0]
     place = Fused(*memory.place, lexical=1.0, dense=1.0, fused=1.0)
-    return standing([_hit(memory, place, alone)])[0].standing
+    return standing([_hit(memory, place, alone, {})])[0].standing
 
 
-def is_own(memory: Memory) -> bool:
-    """Whether the one it belongs to states it."""
-    provenance = memory.payload.provenance
-    return own_attested(provenance.source_type, provenance.speaker)
+def is_own(memory: Memory, known: Known) -> bool:
+    """Whether the one it belongs to states it: nobody else's credential speaks for a source's first writer."""
+    provenance, version = memory.payload.provenance, memory.version
+    source = known.get(bytes(version.source_key))
+    writer = memory.cube.owner_id if version.reverts_to else version.principal_id
+    ours = source is None or source.principal_id == writer
+    return ours and own_attested(provenance.source_type, provenance.speaker)
 
 
 def path_of(memory: Memory) -> Path:
     return Path.from_json(memory.payload.path or {})
 
 
-def _hit(memory: Memory, fused: Fused, weight: Weight) -> ReadHit:
-    return ReadHit(*memory.place, path_of(memory), fused.score, weight.group, weight.trust, is_own(memory))
+def _hit(memory: Memory, fused: Fused, weight: Weight, known: Known) -> ReadHit:
+    return ReadHit(*memory.place, path_of(memory), fused.score, weight.group, weight.trust, is_own(memory, known))
 
 
-def _trust(memory: Memory, since: FirstSeen) -> float:
-    known_since = since.get(bytes(memory.version.source_key), memory.version.recorded_at)
-    return source_trust(SourceHistory(age=now() - known_since))
+def _trust(memory: Memory, known: Known) -> float:
+    source = known.get(bytes(memory.version.source_key))
+    return source.trust if source else NEW_SOURCE
 
 
-def _origin(memory: Memory, trust: float, since: FirstSeen) -> Origin:
+def _origin(memory: Memory, trust: float, known: Known) -> Origin:
     provenance, version = memory.payload.provenance, memory.version
-    known_since = since.get(bytes(version.source_key), version.recorded_at)
+    source = known.get(bytes(version.source_key))
+    first_seen = source.first_seen if source else version.recorded_at.timestamp()
     return Origin(
         source=provenance.source,
         source_type=provenance.source_type,
         speaker=provenance.speaker or "",
         principal_id=str(version.principal_id),
         root=str(memory.parents[0][0] if memory.parents else memory.cube.id),
-        burst=burst_key(str(version.principal_id), known_since.timestamp(), trust),
+        burst=burst_key(str(version.principal_id), first_seen, trust),
     )

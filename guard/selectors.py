@@ -1,4 +1,4 @@
-"""What the guard is asked about: the tenant's PII policies. Every function works in the tenant's scope."""
+"""What the guard is asked about: the tenant's PII policies, its choices and thresholds. In the tenant's scope."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ from django.db.models import F, OuterRef, QuerySet, Subquery
 
 from foundation.kernel.problems import FieldError, NotFound, Validation
 from foundation.kernel.scope import tenant_transaction
-from guard.models import PiiPolicyRecord, PiiPolicyVersion
+from guard.models import CalibrationVersion, GuardPolicyVersion, PiiPolicyRecord, PiiPolicyVersion
 from guard.pii.policy import DEFAULT, PiiPolicy
+from guard.types import Calibration, GuardPolicy
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,3 +58,22 @@ def policies_in_force() -> QuerySet[PiiPolicyVersion]:
 def stored(row: Any) -> StoredPolicy:
     """A row of `policies_in_force` as a value."""
     return StoredPolicy(row.policy_id, row.value(row.name), row.created_at)
+
+
+def guard_policy() -> GuardPolicy:
+    """The tenant's choices in force, or the shipped ones. Inside `tenant_transaction`."""
+    newest = newest_guard_policy()
+    return newest.value() if newest else GuardPolicy()
+
+
+def newest_guard_policy() -> GuardPolicyVersion | None:
+    """The version in force, if the tenant ever chose. Inside `tenant_transaction`."""
+    newest: GuardPolicyVersion | None = GuardPolicyVersion.objects.order_by("-number").first()
+    return newest
+
+
+def calibration(number: int | None = None) -> Calibration:
+    """The tenant's calibration of that number (None: the newest), or none. Inside `tenant_transaction`."""
+    rows = CalibrationVersion.objects.order_by("-number")
+    found: CalibrationVersion | None = (rows if number is None else rows.filter(number=number)).first()
+    return found.value() if found else Calibration()

@@ -84,6 +84,7 @@ def submission_of(memory: Memory, **changes: Any) -> Submission:
         valid_to=version.valid_to,
         ttl=cube.ttl,
         metadata=payload.metadata,
+        revises=True,
     )
     return replace(part, **changes)
 

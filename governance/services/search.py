@@ -23,7 +23,7 @@ from governance.sealed import lookup
 from governance.selectors import is_expired, may_read, reach_space
 from governance.services.name_subjects import find_subjects
 from governance.timeline import PRESENT, Moment, at_moment
-from governance.weighing import Found, first_seen, weigh
+from governance.weighing import Found, sources_of, weigh
 from guard.pii.pool import redactor
 from guard.pii.port import PiiUnavailable
 from guard.selectors import pii_policy
@@ -68,12 +68,12 @@ def search(principal: Principal, *, question: Question) -> Answer:
     with tenant_transaction(snapshot=True):
         fused = index.search(plan)
         candidates = _judge_again(principal, fused, question)
-        since = first_seen({bytes(row.version.source_key) for row, _ in candidates.rows})
+        known = sources_of(row for row, _ in candidates.rows)
     opened = {memory.place: memory for memory in opening.unseal_existing([row for row, _ in candidates.rows])}
     hits = [
         (opened[place], each) for row, each in candidates.rows if (place := (row.cube.id, row.version.number)) in opened
     ]
-    return _hand_out(principal, question, weigh(hits, since, asked), candidates.withheld)
+    return _hand_out(principal, question, weigh(hits, known, asked), candidates.withheld)
 
 
 def _spaces(principal: Principal, question: Question) -> frozenset[UUID] | None:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import lru_cache
+from importlib.resources import files
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +24,16 @@ from guard.signals.slotflip import slotflips
 from guard.types import Candidate, Effect, Episode, Evidence, GuardPolicy, Path, Ref, Shape, Signal, Verdict
 
 DEFAULT = GuardPolicy()
+RULES = 2
+"""Raised when a rule changes so that the same record may get another verdict."""
+
+
+@lru_cache(maxsize=1)
+def detector() -> str:
+    """Which rules and coefficients judge, as decision records cite it."""
+    shipped = sorted(files("guard.coefficients").iterdir(), key=lambda each: each.name)
+    data = b"".join(each.read_bytes() for each in shipped if each.name.endswith((".npz", ".json", ".txt")))
+    return f"guard-{RULES}+{hashlib.sha256(data).hexdigest()[:12]}"
 
 
 @dataclass(frozen=True, slots=True)
