@@ -2,12 +2,17 @@
 
 from guard.models.policies import PiiPolicyRecord, PiiPolicyVersion
 from guard.models.trust import CalibrationVersion, GuardPolicyVersion, Source, SourceOutcome
+from guard.models.vault import PseudonymOwner, PseudonymReveal, PseudonymUse, PseudonymValue
 
 __all__ = [
     "CalibrationVersion",
     "GuardPolicyVersion",
     "PiiPolicyRecord",
     "PiiPolicyVersion",
+    "PseudonymOwner",
+    "PseudonymReveal",
+    "PseudonymUse",
+    "PseudonymValue",
     "Source",
     "SourceOutcome",
 ]
