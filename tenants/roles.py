@@ -43,6 +43,8 @@ ACTS: Mapping[str, frozenset[Role]] = MappingProxyType(
         "guard.check": _WRITERS,
         "lesson.read": _READERS,
         "lesson.write": _STEWARDS,
+        "lesson.promote": _STEWARDS,
+        "lesson.retire": _STEWARDS,
         # spaces
         "space.read": _READERS,
         "space.create": _INSTALLERS,

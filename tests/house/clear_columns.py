@@ -9,6 +9,7 @@ OURS = "a word out of a closed set of our own code"
 NAME = "a name that staff gave: at most 64 characters out of few"
 LABEL = "labels: `key:value` out of few characters, which policy is decided on"
 IDS = "ids, versions and whole numbers only"
+HASHES = "closed words of our own code, and hashes under the tenant's look-up key"
 
 CLEAR = {
     "audit_entry.act": OURS,
@@ -47,6 +48,19 @@ CLEAR = {
     "governance_version.act": OURS,
     "governance_version.generation": "the embedder's name and the index key's number",
     "guard_calibrationversion.tails": "numbers by shape, channel and signal, which are closed words",
+    "guard_lesson.detector": OURS,
+    "guard_lesson.effect": OURS,
+    "guard_lesson.family": OURS,
+    "guard_lesson.labels": LABEL,
+    "guard_lesson.origin": OURS,
+    "guard_lesson.pattern": HASHES,
+    "guard_lesson.replayed": OURS,
+    "guard_lesson.shape": OURS,
+    "guard_lesson.state": OURS,
+    "guard_lessonevidence.family": OURS,
+    "guard_lessonevidence.labels": LABEL,
+    "guard_lessonevidence.pattern": HASHES,
+    "guard_lessonevidence.state": OURS,
     "guard_piipolicyrecord.name": NAME,
     "guard_piipolicyversion.default_action": OURS,
     "guard_piipolicyversion.mode": OURS,
