@@ -1,5 +1,6 @@
 """The guard's tables, one file per matter. None of them holds a memory."""
 
+from guard.models.lessons import Lesson, LessonEvidence, LessonVersion
 from guard.models.policies import PiiPolicyRecord, PiiPolicyVersion
 from guard.models.trust import CalibrationVersion, GuardPolicyVersion, Source, SourceOutcome
 from guard.models.vault import PseudonymOwner, PseudonymReveal, PseudonymUse, PseudonymValue
@@ -7,6 +8,9 @@ from guard.models.vault import PseudonymOwner, PseudonymReveal, PseudonymUse, Ps
 __all__ = [
     "CalibrationVersion",
     "GuardPolicyVersion",
+    "Lesson",
+    "LessonEvidence",
+    "LessonVersion",
     "PiiPolicyRecord",
     "PiiPolicyVersion",
     "PseudonymOwner",
