@@ -69,7 +69,15 @@ PII_WORKERS = int(env.text("PII_WORKERS", "1"))
 PII_TIMEOUT = float(env.text("PII_TIMEOUT", "10"))
 PII_LANGUAGE = env.text("PII_LANGUAGE", "en")
 MODELS = Path(env.text("MODELS", str(MEMWRIT_DATA / "models")))
+# Origins that outgoing requests may reach though they are http or private: `judge=http://127.0.0.1:8080`.
+EGRESS_ALLOW = env.listing("EGRESS_ALLOW")
 JUDGE_URL = env.text("JUDGE_URL")
+JUDGE_MODEL = env.text("JUDGE_MODEL", "default")
+JUDGE_API_KEY = env.text("JUDGE_API_KEY")
+JUDGE_TIMEOUT = float(env.text("JUDGE_TIMEOUT", "20"))
+JUDGE_DAILY = env.whole("JUDGE_DAILY", 500)
+# Tenants whose held and disputed texts may leave the deployment for the judge: ids, or * for all. Nobody by default.
+JUDGE_TENANTS = env.listing("JUDGE_TENANTS")
 BROKER_URL = env.text("BROKER_URL")
 # Where the worker tells how it does; the web process and the supervisor read it.
 PULSE = env.text("PULSE", str(MEMWRIT_DATA / "pulse.json"))
