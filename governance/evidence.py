@@ -18,10 +18,9 @@ from governance.opening import Memory
 from governance.sealed import lookup
 from governance.selectors import may_read
 from governance.submissions import Submission
-from governance.weighing import Weight, path_of, weights
+from governance.weighing import Weight, origin_of, path_of, speaker_of, weights
 from guard.selectors import calibration, guard_policy
-from guard.standing import NEW_SOURCE
-from guard.trust import KnownSource, known_sources
+from guard.trust import Speaker, Voices, voices
 from guard.types import Calibration, Evidence, EvidenceItem, GuardPolicy, Ref
 from tenants.policy import reachable_spaces
 
@@ -29,16 +28,16 @@ NEAREST = 16
 RECENT = timedelta(hours=24)
 """The write window: what an attack that is still under way would have written."""
 
-Known = dict[bytes, KnownSource]
-
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """What the guard is shown of one submission, and of whom each item came: the keyed hash of its source."""
+    """What the guard is shown of one submission, who the writer is and how far trusted, and of which other voice each
+    item is that is independent of the writer."""
 
     evidence: Evidence
-    sources: dict[Ref, bytes]
+    speaker: Speaker
     trust: float
+    independent: dict[Ref, Speaker]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,12 +56,12 @@ def gather(principal: Principal, parts: Sequence[Submission], embeddings: Sequen
     with tenant_transaction(snapshot=True):
         nearest = [_nearest(plan) for plan in plans]
         rows = _rows(principal, {(hit.id, hit.version) for hits in nearest for hit in hits})
-        known = known_sources({*keys, *(bytes(row.version.source_key) for row in rows)})
+        known = voices({*keys, *(bytes(row.version.source_key) for row in rows)})
         policy, own = guard_policy(), calibration()
     memories = {memory.place: memory for memory in opening.unseal_existing(rows)}
     near = [_opened(memories, hits) for hits in nearest]
-    trusts = [known[key].trust if key in known else NEW_SOURCE for key in keys]
-    return Gathered([_shown(principal, *each, known, own) for each in zip(parts, near, trusts, strict=True)], policy)
+    speakers = [(key, principal.id) for key in keys]
+    return Gathered([_shown(*each, known, own) for each in zip(parts, near, speakers, strict=True)], policy)
 
 
 def _opened(memories: dict[Ref, Memory], hits: Sequence[Hit]) -> list[tuple[Memory, Hit]]:
@@ -92,28 +91,31 @@ def _rows(principal: Principal, places: set[tuple[UUID, int]]) -> list[opening.R
 
 
 def _shown(
-    principal: Principal,
-    part: Submission,
-    near: Sequence[tuple[Memory, Hit]],
-    trust: float,
-    known: Known,
-    own: Calibration,
+    part: Submission, near: Sequence[tuple[Memory, Hit]], speaker: Speaker, known: Voices, own: Calibration
 ) -> Shown:
-    weighed = weights([memory for memory, _ in near], known)
-    pairs = zip(near, weighed, strict=True)
-    items = tuple(_item(principal, part, memory, hit, weight) for (memory, hit), weight in pairs)
-    sources = {memory.place: bytes(memory.version.source_key) for memory, _ in near}
-    return Shown(Evidence(items, calibration=own), sources, trust)
+    trust, memories = known.trust(speaker), [memory for memory, _ in near]
+    writer = origin_of(part.provenance, speaker[1], _root(part), trust, known.first_seen(speaker, now()))
+    *weighed, mine = weights(memories, known, writer)
+    items = tuple(_item(*each, weight, speaker) for each, weight in zip(near, weighed, strict=True))
+    others = {
+        memory.place: speaker_of(memory)
+        for memory, weight in zip(memories, weighed, strict=True)
+        if weight.group != mine.group
+    }
+    return Shown(Evidence(items, calibration=own), speaker, trust, others)
 
 
-def _item(principal: Principal, part: Submission, memory: Memory, hit: Hit, weight: Weight) -> EvidenceItem:
-    same_source = memory.payload.provenance.source == part.provenance.source
+def _root(part: Submission) -> str:
+    return str(part.parents[0][0]) if part.parents else ""
+
+
+def _item(memory: Memory, hit: Hit, weight: Weight, speaker: Speaker) -> EvidenceItem:
     return EvidenceItem(
         *memory.place,
         path_of(memory),
         _similarity(hit),
         weight.group,
         weight.trust,
-        own=same_source and memory.version.principal_id == principal.id,
+        own=speaker_of(memory) == speaker,
         recent=memory.version.recorded_at >= now() - RECENT,
     )

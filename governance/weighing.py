@@ -1,11 +1,13 @@
 """How far a memory may be believed: its source's weight, its independence, its standing among the others."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from uuid import UUID
 
 from foundation.search.fusion import Fused
 from governance.opening import Memory, Row
+from governance.sealed import Provenance
 from guard.standing import (
     NEW_SOURCE,
     Origin,
@@ -15,11 +17,8 @@ from guard.standing import (
     own_attested,
     standing,
 )
-from guard.trust import KnownSource, known_sources
+from guard.trust import Speaker, Voices, voices
 from guard.types import Path, Standing
-
-Known = Mapping[bytes, KnownSource]
-"""What is known of the sources, by their keyed hashes; a source that is not there is new."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,19 +40,20 @@ class Weight:
     trust: float
 
 
-def sources_of(rows: Iterable[Row]) -> Known:
+def sources_of(rows: Iterable[Row]) -> Voices:
     """What is known of the sources of these rows (inside a transaction)."""
-    return known_sources({bytes(row.version.source_key) for row in rows})
+    return voices({bytes(row.version.source_key) for row in rows})
 
 
-def weights(memories: Sequence[Memory], known: Known) -> list[Weight]:
-    """A weight for each memory; groups are joined over all of them."""
-    trusts = [_trust(memory, known) for memory in memories]
-    groups = independence_groups([_origin(each, trust, known) for each, trust in zip(memories, trusts, strict=True)])
-    return [Weight(group, trust) for group, trust in zip(groups, trusts, strict=True)]
+def weights(memories: Sequence[Memory], known: Voices, *others: Origin) -> list[Weight]:
+    """A weight for each memory; groups are joined over all of them and the origins of `others`, which come last."""
+    trusts = [known.trust(speaker_of(memory)) for memory in memories]
+    origins = [_origin(each, trust, known) for each, trust in zip(memories, trusts, strict=True)]
+    groups = independence_groups([*origins, *others])
+    return [Weight(group, trust) for group, trust in zip(groups, [*trusts, *[NEW_SOURCE] * len(others)], strict=True)]
 
 
-def weigh(hits: Sequence[tuple[Memory, Fused]], known: Known, question: str) -> list[Found]:
+def weigh(hits: Sequence[tuple[Memory, Fused]], known: Voices, question: str) -> list[Found]:
     """The hits with their standing towards the question, in their order. Nothing is left out."""
     memories = [memory for memory, _ in hits]
     weighed = weights(memories, known)
@@ -66,42 +66,45 @@ def weigh(hits: Sequence[tuple[Memory, Fused]], known: Known, question: str) -> 
 
 def standing_of(memory: Memory) -> Standing:
     """The standing of one memory by itself: nobody else's word is heard."""
-    alone = weights([memory], {})[0]
+    alone = weights([memory], Voices())[0]
     place = Fused(*memory.place, lexical=1.0, dense=1.0, fused=1.0)
-    return standing([_hit(memory, place, alone, {})])[0].standing
+    return standing([_hit(memory, place, alone, Voices())])[0].standing
 
 
-def is_own(memory: Memory, known: Known) -> bool:
-    """Whether the one it belongs to states it: nobody else's credential speaks for a source's first writer."""
-    provenance, version = memory.payload.provenance, memory.version
-    source = known.get(bytes(version.source_key))
-    writer = memory.cube.owner_id if version.reverts_to else version.principal_id
-    ours = source is None or source.principal_id == writer
-    return ours and own_attested(provenance.source_type, provenance.speaker)
+def is_own(memory: Memory, known: Voices) -> bool:
+    """Whether the one it belongs to states it: nobody else's credential speaks for a source's owner."""
+    provenance = memory.payload.provenance
+    return known.owned(speaker_of(memory)) and own_attested(provenance.source_type, provenance.speaker)
+
+
+def speaker_of(memory: Memory) -> Speaker:
+    """The voice a version is from; what a rollback took up again is its owner's."""
+    version = memory.version
+    return bytes(version.source_key), memory.cube.owner_id if version.reverts_to else version.principal_id
 
 
 def path_of(memory: Memory) -> Path:
     return Path.from_json(memory.payload.path or {})
 
 
-def _hit(memory: Memory, fused: Fused, weight: Weight, known: Known) -> ReadHit:
+def _hit(memory: Memory, fused: Fused, weight: Weight, known: Voices) -> ReadHit:
     return ReadHit(*memory.place, path_of(memory), fused.score, weight.group, weight.trust, is_own(memory, known))
 
 
-def _trust(memory: Memory, known: Known) -> float:
-    source = known.get(bytes(memory.version.source_key))
-    return source.trust if source else NEW_SOURCE
+def _origin(memory: Memory, trust: float, known: Voices) -> Origin:
+    version = memory.version
+    since = known.first_seen(speaker_of(memory), version.recorded_at)
+    root = memory.parents[0][0] if memory.parents else memory.cube.id
+    return origin_of(memory.payload.provenance, version.principal_id, str(root), trust, since)
 
 
-def _origin(memory: Memory, trust: float, known: Known) -> Origin:
-    provenance, version = memory.payload.provenance, memory.version
-    source = known.get(bytes(version.source_key))
-    first_seen = source.first_seen if source else version.recorded_at.timestamp()
+def origin_of(provenance: Provenance, principal_id: UUID, root: str, trust: float, since: datetime) -> Origin:
+    """Where a record comes from; `root` is the record at the end of its lineage, `since` when its voice was new."""
     return Origin(
         source=provenance.source,
         source_type=provenance.source_type,
         speaker=provenance.speaker or "",
-        principal_id=str(version.principal_id),
-        root=str(memory.parents[0][0] if memory.parents else memory.cube.id),
-        burst=burst_key(str(version.principal_id), first_seen, trust),
+        principal_id=str(principal_id),
+        root=root,
+        burst=burst_key(str(principal_id), since.timestamp(), trust),
     )

@@ -1,4 +1,4 @@
-"""Sources and what became of them; the tenant's choices and its calibrations."""
+"""Voices and what became of them; the tenant's choices and its calibrations."""
 
 from django.db import migrations, models
 
@@ -35,14 +35,14 @@ class Migration(migrations.Migration):
     dependencies = [("guard", "0001_pii_policies")]
     operations = [
         table(
-            "Source",
-            ("key", models.BinaryField(max_length=16)),
+            "Voice",
+            ("source_key", models.BinaryField(max_length=16)),
             ("principal_id", models.UUIDField()),
             ("first_seen_at", models.DateTimeField(**NOW)),
         ),
         table(
-            "SourceOutcome",
-            ("source_key", models.BinaryField(max_length=16)),
+            "VoiceOutcome",
+            ("voice_id", models.UUIDField()),
             ("kind", models.CharField(choices=OUTCOMES, max_length=12)),
             ("by", models.BinaryField(max_length=16)),
             ("at", models.DateTimeField(**NOW)),
@@ -62,9 +62,14 @@ class Migration(migrations.Migration):
             ("records", models.PositiveIntegerField()),
             ("created_at", models.DateTimeField(**NOW)),
         ),
-        IsolateByTenant("Source", unique=[("tenant_id", "key")], roles=KEPT),
-        IsolateByTenant("SourceOutcome", unique=[("tenant_id", "source_key", "kind", "by")], roles=KEPT),
+        IsolateByTenant("Voice", unique=[("tenant_id", "source_key", "principal_id")], roles=KEPT),
+        IsolateByTenant(
+            "VoiceOutcome",
+            references={"voice_id": "guard.Voice"},
+            unique=[("tenant_id", "voice_id", "kind", "by")],
+            roles=KEPT,
+        ),
         IsolateByTenant("GuardPolicyVersion", unique=[("tenant_id", "number")], roles=KEPT),
         IsolateByTenant("CalibrationVersion", unique=[("tenant_id", "number")], roles=KEPT),
-        *(ForbidChanges(name) for name in ("Source", "SourceOutcome", "GuardPolicyVersion", "CalibrationVersion")),
+        *(ForbidChanges(name) for name in ("Voice", "VoiceOutcome", "GuardPolicyVersion", "CalibrationVersion")),
     ]

@@ -2,7 +2,7 @@
 
 from guard.models.lessons import Lesson, LessonEvidence, LessonVersion
 from guard.models.policies import PiiPolicyRecord, PiiPolicyVersion
-from guard.models.trust import CalibrationVersion, GuardPolicyVersion, Source, SourceOutcome
+from guard.models.trust import CalibrationVersion, GuardPolicyVersion, Voice, VoiceOutcome
 from guard.models.vault import PseudonymOwner, PseudonymReveal, PseudonymUse, PseudonymValue
 
 __all__ = [
@@ -17,6 +17,6 @@ __all__ = [
     "PseudonymReveal",
     "PseudonymUse",
     "PseudonymValue",
-    "Source",
-    "SourceOutcome",
+    "Voice",
+    "VoiceOutcome",
 ]

@@ -12,23 +12,26 @@ from foundation.kernel.models import TenantOwned
 from guard.types import Calibration, GuardPolicy, Tail
 
 
-class Source(TenantOwned):
-    """A source the tenant has been written to from, since when, and by whom first: it is that principal's."""
+class Voice(TenantOwned):
+    """A source as one principal writes from it, and since when. The earliest voice of a source owns it. Immutable.
 
-    key = models.BinaryField(max_length=16)
+    Trust is a voice's: whoever borrows the name of a trusted source gains none, and cannot cost it any.
+    """
+
+    source_key = models.BinaryField(max_length=16)
     principal_id = models.UUIDField()
     first_seen_at = models.DateTimeField(default=now)
 
 
-class SourceOutcome(TenantOwned):
-    """Something that raised or lowered a source's trust. Immutable; `by` counts once, however often it speaks."""
+class VoiceOutcome(TenantOwned):
+    """Something that raised or lowered a voice's trust. Immutable; `by` counts once, however often it speaks."""
 
     class Kind(models.TextChoices):
         CONFIRMED = "confirmed"
         REFUTED = "refuted"
         CORROBORATED = "corroborated"
 
-    source_key = models.BinaryField(max_length=16)
+    voice_id = models.UUIDField()
     kind = models.CharField(max_length=12, choices=Kind)
     by = models.BinaryField(max_length=16)
     at = models.DateTimeField(default=now)

@@ -66,7 +66,7 @@ CLEAR = {
     "guard_piipolicyversion.mode": OURS,
     "guard_piipolicyversion.rules": "entities and actions out of closed sets, JSON pointers out of few characters",
     "guard_pseudonymvalue.entity": OURS,
-    "guard_sourceoutcome.kind": OURS,
+    "guard_voiceoutcome.kind": OURS,
     "kernel_registry.state": OURS,
     "kernel_workitem.failure": "an exception's class, never its text",
     "kernel_workitem.kind": OURS,
