@@ -22,7 +22,7 @@ def flatten(body: Any) -> dict[str, str]:
 def _walk(value: Any, path: str) -> Iterator[tuple[str, str]]:
     if isinstance(value, Mapping):
         for name, member in value.items():
-            yield from _walk(member, f"{path}/{_escaped(name)}")
+            yield from _walk(member, f"{path}/{escaped(name)}")
     elif isinstance(value, list | tuple):
         for place, member in enumerate(value):
             yield from _walk(member, f"{path}/{place}")
@@ -39,7 +39,7 @@ def rebuild(body: Any, redaction: Redaction) -> Any:
 
 def _rebuilt(value: Any, path: str, redaction: Redaction) -> Any:
     if isinstance(value, Mapping):
-        members = ((name, f"{path}/{_escaped(name)}", member) for name, member in value.items())
+        members = ((name, f"{path}/{escaped(name)}", member) for name, member in value.items())
         return {redaction.renamed.get(at, name): _rebuilt(member, at, redaction) for name, at, member in members}
     if isinstance(value, list | tuple):
         return [_rebuilt(member, f"{path}/{place}", redaction) for place, member in enumerate(value)]
@@ -58,7 +58,7 @@ def moved(path: str, renamed: Mapping[str, str]) -> str:
     """The path with its renamed members under their new names. `renamed` maps old node paths to new names."""
     if not renamed:
         return path
-    new = [_escaped(renamed[node]) if node in renamed else node.rsplit("/", 1)[1] for node in _nodes(path, skip=0)]
+    new = [escaped(renamed[node]) if node in renamed else node.rsplit("/", 1)[1] for node in _nodes(path, skip=0)]
     return "".join("/" + part for part in new)
 
 
@@ -80,5 +80,5 @@ def _nodes(path: str, skip: int = 1) -> list[str]:
     return ["/".join(parts[: depth + 1]) for depth in range(1 + skip, len(parts))]
 
 
-def _escaped(name: str) -> str:
+def escaped(name: str) -> str:
     return str(name).replace("~", "~0").replace("/", "~1")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from types import MappingProxyType
 from typing import Protocol
 
 from foundation.kernel.problems import PiiBlocked
@@ -13,6 +14,10 @@ from guard.pii.policy import Action, PiiPolicy
 
 MAX_TEXT = 64 * 1024
 MAX_DOCUMENT = 256 * 1024
+NOTHING_KNOWN: Mapping[str, Entity] = MappingProxyType({})
+
+# Values that are known to be personal, with what they are: found wherever they stand, whatever the recognisers think.
+Known = Mapping[str, Entity]
 
 # A document is flat: JSON paths ("/content", "/episode/question", "/metadata/channel", "/tags/0") to their texts.
 Document = Mapping[str, str]
@@ -63,11 +68,26 @@ class Span:
 
 
 @dataclass(frozen=True, slots=True)
+class Original:
+    """Where a span stood in the original document and, where a pseudonym now stands, its token and what it said.
+
+    Never stored: the vault seals the value, and nobody else keeps it.
+    """
+
+    path: str
+    start: int
+    end: int
+    token: str | None = None
+    value: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Redaction:
     """A document after the pass, under its new paths; `renamed` has the members whose names were redacted, by their old
     paths.
 
     What may be put back at reading is told by `spans`, never by looking for tokens in a text: anyone may type a token.
+    `originals` are what the spans replaced, in their order: for the vault, in this process only.
     """
 
     texts: Mapping[str, str]
@@ -76,6 +96,7 @@ class Redaction:
     renamed: Mapping[str, str] = field(default_factory=dict)
     policy: str = ""
     language: str | None = None
+    originals: tuple[Original, ...] = field(default=(), repr=False)
 
 
 class PiiRedactor(Protocol):
@@ -92,9 +113,18 @@ class PiiRedactor(Protocol):
         """
 
     def redact_many(
-        self, documents: Sequence[Document], policy: PiiPolicy, *, key: bytes, language: str | None = None
+        self,
+        documents: Sequence[Document],
+        policy: PiiPolicy,
+        *,
+        key: bytes,
+        language: str | None = None,
+        known: Known = NOTHING_KNOWN,
     ) -> list[Redaction | PiiUnavailable | PiiBlocked]:
-        """Redact many, in order: one document's failure is returned in its place and leaves the others alone."""
+        """Redact many, in order: one document's failure is returned in its place and leaves the others alone.
+
+        `known` values are found in every document, at the edges of words, in this spelling.
+        """
 
     def warm(self) -> None:
         """Load what is loaded once, now. Raises PiiUnavailable."""

@@ -1,13 +1,14 @@
 """From findings to redacted texts. Pure: no models, no processes."""
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
 from foundation.kernel.problems import FieldError, PiiBlocked
-from guard.pii.document import NAME, last_name, moved, unique
+from guard.pii.document import NAME, last_name, moved, names, unique
 from guard.pii.entities import Entity
 from guard.pii.policy import Action, PiiPolicy
-from guard.pii.port import Document, Finding, Redaction, Span
+from guard.pii.port import Document, Finding, Known, Original, Redaction, Span
 from guard.pii.pseudonyms import TOKEN, keyed_hash, pseudonym
 from guard.pii.spans import Covered, union
 
@@ -25,14 +26,42 @@ def apply(
     renamed = _renamed(covered, key)
     texts: dict[str, str] = {}
     spans: list[Span] = []
+    originals: list[Original] = []
     for path, text in document.items():
         new = moved(path, renamed)
         texts[new], made = _replace(text, covered.get(path, ()), new, key)
         spans += made
+        originals += _originals(path, text, covered.get(path, ()), key)
     for path in renamed:
         spans += _replace(last_name(path), covered[path + NAME], moved(path, renamed) + NAME, key)[1]
+        originals += _originals(path + NAME, last_name(path), covered[path + NAME], key)
     counts = Counter(span.type for span in spans)
-    return Redaction(texts, tuple(spans), dict(counts), renamed, policy.ref, language)
+    return Redaction(texts, tuple(spans), dict(counts), renamed, policy.ref, language, tuple(originals))
+
+
+def _originals(path: str, text: str, covered: Sequence[Covered], key: bytes) -> list[Original]:
+    """What was replaced, and what it said where a pseudonym stands for it: nothing else may ever come back."""
+    return [_original(path, text[each.start : each.end], each, key) for each in covered]
+
+
+def _original(path: str, value: str, each: Covered, key: bytes) -> Original:
+    if each.action is not Action.PSEUDONYMISE or each.type is Entity.SECRET:
+        return Original(path, each.start, each.end)
+    return Original(path, each.start, each.end, pseudonym(key, each.type, value), value)
+
+
+def known_values(document: Document, known: Known) -> list[Finding]:
+    """Every place of the known values, whole words only, in texts and in the names that callers choose."""
+    if not known:
+        return []
+    longest_first = sorted(known, key=len, reverse=True)
+    anywhere = re.compile(rf"(?<!\w)(?:{'|'.join(re.escape(value) for value in longest_first)})(?!\w)")
+    texts = {**document, **names(document)}
+    return [
+        Finding(known[found[0]], path, found.start(), found.end(), 1.0)
+        for path, text in texts.items()
+        for found in anywhere.finditer(text)
+    ]
 
 
 def _by_path(document: Document, findings: Iterable[Finding], policy: PiiPolicy) -> dict[str, list[Covered]]:

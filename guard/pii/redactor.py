@@ -10,7 +10,17 @@ from guard.pii import redaction
 from guard.pii.document import names
 from guard.pii.entities import Entity
 from guard.pii.policy import Action, Mode, PiiPolicy, Rule
-from guard.pii.port import MAX_DOCUMENT, MAX_TEXT, Document, Finding, PiiUnavailable, Reason, Redaction
+from guard.pii.port import (
+    MAX_DOCUMENT,
+    MAX_TEXT,
+    NOTHING_KNOWN,
+    Document,
+    Finding,
+    Known,
+    PiiUnavailable,
+    Reason,
+    Redaction,
+)
 from guard.pii.workers import Pool
 
 _QUERY = "/query"
@@ -30,12 +40,20 @@ class PooledRedactor:
         raise outcome
 
     def redact_many(
-        self, documents: Sequence[Document], policy: PiiPolicy, *, key: bytes, language: str | None = None
+        self,
+        documents: Sequence[Document],
+        policy: PiiPolicy,
+        *,
+        key: bytes,
+        language: str | None = None,
+        known: Known = NOTHING_KNOWN,
     ) -> list[Redaction | PiiUnavailable | PiiBlocked]:
         fitting = [document for document in documents if _fits(document)]
         answers = iter(self._pool.run_many([self._job(document, policy, language) for document in fitting]))
         return [
-            _outcome(document, next(answers), policy, key) if _fits(document) else PiiUnavailable(Reason.TOO_LONG)
+            _outcome(document, next(answers), policy, key, known)
+            if _fits(document)
+            else PiiUnavailable(Reason.TOO_LONG)
             for document in documents
         ]
 
@@ -67,11 +85,14 @@ def _fits(document: Document) -> bool:
     return max(sizes, default=0) <= MAX_TEXT and sum(sizes) <= MAX_DOCUMENT
 
 
-def _outcome(document: Document, answer: Any, policy: PiiPolicy, key: bytes) -> Redaction | PiiUnavailable | PiiBlocked:
+def _outcome(
+    document: Document, answer: Any, policy: PiiPolicy, key: bytes, known: Known
+) -> Redaction | PiiUnavailable | PiiBlocked:
     if isinstance(answer, PiiUnavailable):
         return answer
+    found = [*_findings(answer), *redaction.known_values(document, known)]
     try:
-        return redaction.apply(document, _findings(answer), policy, key, language=answer["language"])
+        return redaction.apply(document, found, policy, key, language=answer["language"])
     except PiiBlocked as blocked:
         return blocked
 
