@@ -1,34 +1,26 @@
 """Do two memories say the same, the opposite, or things that have nothing to do with each other?
 
 Decided by rule from their paths. With the words of a question at hand (`about`) the values a question already names are
-its topic, and what is left of the kind it asks for is the claim; without, shared values are the topic and the claims
-are
-what differs.
+its topic, and what is left of the kind it asks for is the claim; without, shared values are the topic and the
+claims are what differs.
 """
 
 from __future__ import annotations
 
+import calendar
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
-from importlib.resources import files
 
+from guard.questions import About, about, words
 from guard.types import Path, Shape, TypedValue, ValueKind
-from guard.values import terms, typed_values
+from guard.values import common_words, stem
 
-_WHEN = re.compile(
-    r"(?:^|,\s*)when\b|\bwhen\W*$|\b(what (?:\w+ )?(?:year|date|day|month|time)|which (?:year|date|day|month)|in what year)\b",  # noqa: E501
-    re.IGNORECASE,
-)
-_COUNT = re.compile(
-    r"\bhow (?:many|much|long|old|far|tall|high|big|large|often|deep|fast|wide|heavy)\b|\bwhat (?:percent|number|amount|age|price|cost)",  # noqa: E501
-    re.IGNORECASE,
-)
-_NAME = re.compile(
-    r"\b(who|whom|whose|where|which|what(?:'s| is| was)? (?:the )?(?:name|city|country|state|capital))\b", re.IGNORECASE
-)
+__all__ = ["About", "Comparison", "Relation", "about", "claimed", "compare", "on_topic", "same"]
+
+MARGIN = 1.5
 NEAR_TOPIC = 0.2
 ON_TOPIC = 0.34
 """The share of a question's words a memory must take up to agree with another answer, and to contradict one."""
@@ -37,19 +29,9 @@ ON_TOPIC = 0.34
 class Relation(StrEnum):
     AGREE = "agree"
     CONFLICT = "conflict"
+    DOUBT = "doubt"
+    """Another answer, from a text that takes up too few of the question's words to dispute the first."""
     UNRELATED = "unrelated"
-
-
-@dataclass(frozen=True, slots=True)
-class About:
-    """A question as the claims see it: its words, and the kinds of value that can answer it (empty: any)."""
-
-    words: frozenset[str] = frozenset()
-    kinds: tuple[ValueKind, ...] = ()
-    choices: tuple[str, ...] = ()
-    person: bool = False
-    values: tuple[TypedValue, ...] = ()
-    background: frozenset[TypedValue] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,52 +40,34 @@ class Comparison:
     strength: float = 0.0
 
 
-def about(query: str) -> About:
-    words = frozenset(terms(query)) | frozenset(re.findall(r"\d[\w-]*", query))
-    kinds = (
-        (ValueKind.DATE,)
-        if _WHEN.search(query)
-        else (ValueKind.NUM,)
-        if _COUNT.search(query)
-        else (ValueKind.ENTITY,)
-        if _NAME.search(query)
-        else ()
-    )
-    return About(
-        words,
-        kinds,
-        _choices(query),
-        bool(re.search(r"\b(who|whom|whose)\b", query, re.IGNORECASE)),
-        typed_values(query),
-    )
-
-
-def _choices(query: str) -> tuple[str, ...]:
-    """The two names of an "A or B" question."""
-    offered = re.search(r"([\w'’. &-]{1,80}?),? or ([\w'’. &-]{1,80})", query)
-    if not offered:
-        return ()
-    left, right = (
-        ([value.text for value in typed_values(part) if value.kind is ValueKind.ENTITY] or [""])
-        for part in offered.groups()
-    )
-    return (left[-1], right[0]) if left[-1] and right[0] else ()
-
-
-@lru_cache(maxsize=8192)
-def _words(text: str) -> frozenset[str]:
-    return frozenset(terms(text)) | frozenset(re.findall(r"\d[\w-]*", text))
+_words = lru_cache(maxsize=8192)(words)
 
 
 def claimed(path: Path, asked: About, kind: ValueKind) -> frozenset[TypedValue]:
-    """Values of a kind that the question did not already name; of names, full ones where there are any."""
-    found = {
-        value
-        for value in path.values
-        if value.kind is kind and not _named(value, asked) and value not in asked.background
-    }
-    full = {value for value in found if " " in value.text}
-    return frozenset(full if kind is ValueKind.ENTITY and asked.person and full else found)
+    """Values of a kind that the question did not already name; of names, full ones where a person is asked for, of
+    numbers those that count what the question counts, where there are any. A word made from a name ("Roman") stands
+    for it where nothing else does.
+    """
+    found = _fresh((part for value in path.values if value.kind is kind for part in _parts(value)), asked)
+    if kind is ValueKind.ENTITY and (asked.kin or not found):
+        made = (TypedValue(kind, value.text) for value in path.values if value.kind is ValueKind.WORD)
+        found |= _fresh(made, asked)
+    if kind is ValueKind.ENTITY and asked.person:
+        return frozenset({value for value in found if " " in value.text} or found)
+    if kind is ValueKind.NUM:
+        return frozenset({value for value in found if value.text.partition(" ")[2] in asked.words} or found)
+    return frozenset(found)
+
+
+def _fresh(values: Iterable[TypedValue], asked: About) -> set[TypedValue]:
+    return {value for value in values if not _named(value, asked) and value not in asked.background}
+
+
+def _parts(value: TypedValue) -> list[TypedValue]:
+    """Two names joined by "and" are two names."""
+    if value.kind is not ValueKind.ENTITY or not re.search(r" (?:and|&) ", value.text):
+        return [value]
+    return [TypedValue(value.kind, part) for part in re.split(r" (?:and|&) ", value.text)]
 
 
 def _named(value: TypedValue, asked: About) -> bool:
@@ -113,11 +77,15 @@ def _named(value: TypedValue, asked: About) -> bool:
         for given in asked.values
     ):
         return True
-    words = _words(value.text)
-    return 2 * len(words & asked.words) > len(words) if words else value.kind is ValueKind.ENTITY
+    known = _words(value.text)
+    if not known:
+        return value.kind is ValueKind.ENTITY
+    taken = len(known & asked.words)
+    return taken == len(known) or (len(known) > 3 and 3 * taken > 2 * len(known))
 
 
 def same(one: TypedValue, other: TypedValue) -> bool:
+    """Whether two values mean the same thing: equal, the one a part or the initials of the other, or as exact."""
     if one.kind is not other.kind:
         return False
     if one.text == other.text:
@@ -131,13 +99,31 @@ def same(one: TypedValue, other: TypedValue) -> bool:
             or one.text.lstrip("-")[1:] == other.text.lstrip("-")[1:]
         )
     mine, theirs = _words(one.text), _words(other.text)
-    return bool(mine and theirs) and (mine <= theirs or theirs <= mine)
+    return (bool(mine and theirs) and (mine <= theirs or theirs <= mine)) or _initials(one.text, other.text)
+
+
+def _initials(one: str, other: str) -> bool:
+    """ "JFK" and "John F. Kennedy"; "J. Watson" and "John B. Watson"."""
+    short, long = sorted((one.replace(".", ""), other.replace(".", "")), key=len)
+    letters = "".join(word[0] for word in long.split() if word not in {"of", "the", "and", "de"})
+    if len(short) > 1 and " " not in short and short == letters:
+        return True
+    ours, theirs = short.split(), long.split()
+    if len(ours) < 2 or len(theirs) < 2 or ours[-1] != theirs[-1]:
+        return False
+    return len(ours[0]) == 1 and theirs[0].startswith(ours[0])
 
 
 def _same_number(one: str, other: str) -> bool:
+    """Equal numbers of one unit; "48 hours" and "2 days" are one duration."""
     number, _, unit = one.partition(" ")
     other_number, _, other_unit = other.partition(" ")
+    if unit in _HOURS and other_unit in _HOURS:
+        return float(number) * _HOURS[unit] == float(other_number) * _HOURS[other_unit]
     return number == other_number and (unit == other_unit or not unit or not other_unit)
+
+
+_HOURS = {"minute": 1 / 60, "hour": 1, "day": 24, "week": 168, "fortnight": 336}
 
 
 def overlap(one: Collection[str], other: Collection[str]) -> float:
@@ -179,8 +165,24 @@ def _outcomes(one: Path, other: Path) -> Comparison:
 
 def on_topic(path: Path, asked: About) -> float:
     """Share of the question's words the memory takes up."""
-    known = set(path.relation) | set(path.question) | {word for value in path.values for word in _words(value.text)}
-    return len(asked.words & known) / len(asked.words) if asked.words else 0.0
+    if not asked.words:
+        return 0.0
+    known = set(path.relation) | set(path.question)
+    known |= {
+        word
+        for value in path.values
+        for word in (_spelt(value) if value.kind is ValueKind.DATE else _words(value.text))
+    }
+    return len(asked.words & known) / len(asked.words)
+
+
+def _spelt(date: TypedValue) -> Iterable[str]:
+    """`2012-04-02` as a question would write it: 2012, april, 2."""
+    year, month, day = [*date.text.lstrip("-").split("-"), "", ""][:3]
+    return (year, year + "s", _MONTHS.get(month, month), day.lstrip("0"))
+
+
+_MONTHS = {f"{number:02d}": stem(name) for number, name in enumerate(calendar.month_name) if name}
 
 
 def _answers(one: Path, other: Path, asked: About) -> Comparison:
@@ -189,42 +191,106 @@ def _answers(one: Path, other: Path, asked: About) -> Comparison:
         return Comparison(Relation.UNRELATED)
     if asked.choices and (mine := _choice(one, asked)) and (theirs := _choice(other, asked)):
         return Comparison(Relation.AGREE if mine == theirs else Relation.CONFLICT, strength)
-    for kind in asked.kinds or (ValueKind.DATE, ValueKind.NUM, ValueKind.ENTITY):
+    if asked.polar:
+        return _polarities(one, other, asked, strength)
+    for kind in _kinds(asked):
         left, right = claimed(one, asked, kind), claimed(other, asked, kind)
         if left and right:
-            agree = any(_same_answer(value, rival) for value in left for rival in right)
-            relation = Relation.AGREE if agree else Relation.CONFLICT if strength >= ON_TOPIC else Relation.UNRELATED
-            return Comparison(relation, strength)
+            return Comparison(_slot(one, other, left, right, strength), strength)
     return _plain_words(one, other, asked, strength)
 
 
-def _same_answer(one: TypedValue, other: TypedValue) -> bool:
+def _kinds(asked: About) -> tuple[ValueKind, ...]:
+    return asked.kinds or (ValueKind.ENTITY, ValueKind.NUM, ValueKind.DATE)
+
+
+def answers(path: Path, asked: About) -> frozenset[TypedValue]:
+    """The values with which a text can answer the question."""
+    return next((found for kind in _kinds(asked) if (found := claimed(path, asked, kind))), frozenset())
+
+
+def _slot(
+    one: Path, other: Path, left: frozenset[TypedValue], right: frozenset[TypedValue], strength: float
+) -> Relation:
+    """A value in common is agreement, unless the texts are one text with that very slot changed."""
+    shared = any(same_answer(value, rival) for value in left for rival in right)
+    if shared and not (_reworded(one, other) and _apart(left, right) and _apart(right, left)):
+        return Relation.AGREE
+    return Relation.CONFLICT if strength >= ON_TOPIC or shared else Relation.DOUBT
+
+
+def _reworded(one: Path, other: Path) -> bool:
+    """Word for word the same but for one place."""
+    mine, theirs = set(one.relation), set(other.relation)
+    return len(mine & theirs) >= 5 and max(len(mine - theirs), len(theirs - mine)) <= 2
+
+
+def same_answer(one: TypedValue, other: TypedValue) -> bool:
     """As answers to one question 70 nations and 70 countries are the same."""
-    if one.kind is ValueKind.NUM:
-        return one.text.partition(" ")[0] == other.text.partition(" ")[0]
+    if one.kind is ValueKind.NUM and one.text.partition(" ")[0] == other.text.partition(" ")[0]:
+        return True
     return same(one, other)
 
 
-def _choice(path: Path, asked: About) -> str:
-    """Which of the offered answers a text puts first: it is the one that the text is about."""
-    named = (value for value in path.values if value.kind is ValueKind.ENTITY)
-    return next((choice for value in named for choice in asked.choices if _words(value.text) & _words(choice)), "")
+def _choice(path: Path, asked: About) -> int:
+    """Which of the offered answers (1 or 2) a text puts first, for that is the one it is about; 0 if it names neither.
+
+    A comparison turned round between the two ("was born later than") turns the answer round.
+    """
+    one, other = asked.choices
+    named = [_words(value.text) for value in path.values if value.kind is ValueKind.ENTITY]
+    order = [1 if known & one else 2 for known in named if bool(known & one) != bool(known & other)]
+    order += [1 if word in one else 2 for word in path.relation if word in one or word in other]
+    if not order:
+        return 0
+    return 3 - order[0] if _turned(path, asked) else order[0]
+
+
+def _turned(path: Path, asked: About) -> bool:
+    places = {word: place for place, word in enumerate(path.relation)}
+    firsts = [min((places[word] for word in choice if word in places), default=-1) for choice in asked.choices]
+    turning = [places[word] for word in asked.opposite if word in places]
+    return min(firsts) >= 0 and any(min(firsts) < place < max(firsts) for place in turning)
+
+
+def _polarities(one: Path, other: Path, asked: About, strength: float) -> Comparison:
+    """Texts on a yes-or-no question agree when both affirm or both deny what it asks."""
+    if strength < 0.5:
+        return Comparison(Relation.UNRELATED)
+    relation = Relation.AGREE if denies(one, asked) == denies(other, asked) else Relation.CONFLICT
+    return Comparison(relation, strength)
+
+
+def denies(path: Path, asked: About) -> bool:
+    """Whether a text answers no: it denies what the question says of its names, or, where the question puts two
+    together, tells them apart.
+    """
+    names = {word for value in asked.values if value.kind is ValueKind.ENTITY for word in _words(value.text)}
+    no = {hint.removeprefix("denies:") for hint in path.hints if hint.startswith("denies:")}
+    return bool(no & (asked.words - names or asked.words)) or (asked.both and "sets-apart" in path.hints)
 
 
 def _plain_words(one: Path, other: Path, asked: About, strength: float) -> Comparison:
     """Answers that are no names or numbers ("the midpiece"): two texts on one question share its uncommon word, or
-    differ.
+    much besides the question's words; or they differ.
     """
     if strength < 0.5:
         return Comparison(Relation.UNRELATED)
-    shared = (set(one.relation) & set(other.relation)) - asked.words - common_words()
-    return Comparison(Relation.AGREE if shared else Relation.CONFLICT, strength)
+    left, right = (set(path.relation) - asked.words - asked.setting for path in (one, other))
+    shared = left & right
+    if _reworded(one, other) and left - right and right - left:
+        return Comparison(Relation.CONFLICT, strength)
+    agree = shared & uncommon(one) or len(shared) >= max(2, PLAIN_SHARE * min(len(left), len(right)))
+    return Comparison(Relation.AGREE if agree else Relation.CONFLICT, strength)
 
 
-@lru_cache(maxsize=1)
-def common_words() -> frozenset[str]:
-    """Stems so frequent in everyday English that sharing them means nothing."""
-    return frozenset(files("guard.coefficients").joinpath("common_words.txt").read_text().split())
+@lru_cache(maxsize=4096)
+def uncommon(path: Path) -> frozenset[str]:
+    """The words of a record that are not everybody's."""
+    return frozenset(path.relation) - common_words()
+
+
+PLAIN_SHARE = 0.25
 
 
 def _facts(one: Path, other: Path) -> Comparison:

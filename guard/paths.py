@@ -9,7 +9,7 @@ from functools import lru_cache
 from guard.normalise import normalise
 from guard.signals.ground import grounded
 from guard.types import Candidate, Effect, Episode, Path, Shape
-from guard.values import asserted, terms, typed_values
+from guard.values import asserted, denied, sets_apart, terms, typed_values
 from guard.vocabulary import BUILTINS, DELETING, HIGH_IMPACT, NEGATIONS, NO, READING, SENDING, WRITING, YES
 
 _LABELS = {
@@ -203,6 +203,9 @@ def _hints(candidate: Candidate, shape: Shape, episode: Episode, body: str, effe
         hints.append("grounded")
     if any(word in NEGATIONS or word.endswith("n't") for word in body.lower().split()):
         hints.append("negated")
+    if shape is not Shape.EPISODE:
+        hints += [f"denies:{term}" for term in denied(body[:4000])]
+        hints += ["sets-apart"] if sets_apart(body[:4000]) else []
     hints += [
         f"high-impact:{name}"
         for name, pattern in HIGH_IMPACT.items()

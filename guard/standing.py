@@ -7,19 +7,19 @@ or that the memory is its owner's to state.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 from urllib.parse import urlsplit
 from uuid import UUID
 
-from guard.claims import ON_TOPIC, About, Relation, about, compare, on_topic
+from guard.claims import MARGIN, Relation
+from guard.partition import Relations, Voice, relations_of
 from guard.paths import ASSISTANT, OWN_TYPES
 from guard.types import Effect, Path, Shape
 from guard.types import Standing as Mark
 
 NEW_SOURCE = 0.3
-MARGIN = 1.5
 NEWCOMERS_CAP = 0.44
 """All groups that are still new weigh together less than MARGIN times one of them: many fresh names outvote nobody."""
 
@@ -64,29 +64,8 @@ def standing(hits: Sequence[ReadHit], query: str = "") -> list[Standing]:
 
     A hit's standing depends on the other hits and the query alone, not on their order.
     """
-    asked = _with_background(about(query), hits) if query else None
-    relations = _relations(hits, asked)
+    relations = relations_of([Voice(hit.path, hit.trust) for hit in hits], query)
     return [_stand(index, hits, relations) for index in range(len(hits))]
-
-
-def _with_background(asked: About, hits: Sequence[ReadHit]) -> About:
-    """What every hit on the topic says is its setting, not its claim."""
-    topical = [set(hit.path.values) for hit in hits if on_topic(hit.path, asked) >= ON_TOPIC]
-    if len(topical) < 3:
-        return asked
-    common = frozenset(set.intersection(*topical))
-    return replace(asked, background=common)
-
-
-Relations = Mapping[tuple[int, int], Relation]
-
-
-def _relations(hits: Sequence[ReadHit], asked: About | None) -> Relations:
-    found: dict[tuple[int, int], Relation] = {}
-    for left in range(len(hits)):
-        for right in range(left):
-            found[left, right] = found[right, left] = compare(hits[left].path, hits[right].path, asked).relation
-    return found
 
 
 def _stand(index: int, hits: Sequence[ReadHit], relations: Relations) -> Standing:
@@ -103,13 +82,27 @@ def _stand(index: int, hits: Sequence[ReadHit], relations: Relations) -> Standin
     friends = [hits[other] for other in with_it if other not in rivals]
     against = _weigh(hits[other] for other in rivals if hits[other].group != hit.group)
     backing = _weigh([hit, *friends])
+    doubts = _weigh(hits[other] for other in _doubting(index, hits, relations) if other not in with_it)
     mark = _mark(hit, {hit.group, *(friend.group for friend in friends)}, backing, against)
+    if mark is Mark.SETTLED and not _own(hit) and backing < MARGIN * doubts:
+        mark = Mark.PROVISIONAL
     disputed = (
         tuple(sorted(hits[other].id for other in rivals if hits[other].group != hit.group))
         if mark is Mark.DISPUTED
         else ()
     )
     return Standing(hit.id, hit.version, mark, round(hit.trust, 3), disputed)
+
+
+def _doubting(index: int, hits: Sequence[ReadHit], relations: Relations) -> list[int]:
+    """Those of other groups who say something else from farther off: enough not to settle a claim, too little to
+    dispute it.
+    """
+    return [
+        other
+        for other in range(len(hits))
+        if relations.get((index, other)) is Relation.DOUBT and hits[other].group != hits[index].group
+    ]
 
 
 def _mark(hit: ReadHit, groups: set[str], backing: float, against: float) -> Mark:

@@ -1,0 +1,96 @@
+"""How all records that answer one question relate: what every one of them says is the setting, what sets them apart is
+the claim.
+
+Two records alone can share a value by chance ("American"). Among more it shows: where a record shares one value with
+this side and another with that, and the sides share neither, nobody can tell which of the two is its answer, so its
+agreement counts for neither.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from guard.claims import MARGIN, ON_TOPIC, About, Relation, about, answers, compare, on_topic, same_answer, uncommon
+from guard.types import Path, TypedValue, ValueKind
+
+Relations = Mapping[tuple[int, int], Relation]
+Answers = Sequence[frozenset[TypedValue]]
+
+
+@dataclass(frozen=True, slots=True)
+class Voice:
+    """A record and the trust of its source."""
+
+    path: Path
+    trust: float
+
+
+def relations_of(voices: Sequence[Voice], query: str = "") -> Relations:
+    """The relation of every pair, both ways; it depends on the records and the query, not on their order."""
+    asked = _with_background(about(query), [voice.path for voice in voices]) if query else None
+    found: dict[tuple[int, int], Relation] = {}
+    for left in range(len(voices)):
+        for right in range(left):
+            relation = compare(voices[left].path, voices[right].path, asked).relation
+            found[left, right] = found[right, left] = relation
+    return _undercut(found, voices, asked) if asked and asked.open else found
+
+
+def _with_background(asked: About, paths: Sequence[Path]) -> About:
+    """What all on the topic say is their setting if, without it, each still has an answer and some of those agree."""
+    topical = [path for path in paths if on_topic(path, asked) >= ON_TOPIC]
+    if len(topical) < 3:
+        return asked
+    everywhere = [_shared(frozenset(path.values), *(frozenset(other.values) for other in topical)) for path in topical]
+    values = frozenset[TypedValue]().union(*everywhere)
+    setting = frozenset.intersection(*(frozenset(path.relation) for path in topical))
+    left = _said(topical, replace(asked, background=values, setting=setting))
+    sides = any(_shared(one, other) for place, one in enumerate(left) for other in left[:place])
+    return replace(asked, background=values, setting=setting) if all(left) and sides else asked
+
+
+def _said(paths: Sequence[Path], asked: About) -> Answers:
+    """Every record's possible answers, all of one sort: values of the kind asked for, or else uncommon words."""
+    typed = [answers(path, asked) for path in paths]
+    if all(typed):
+        return typed
+    return [
+        frozenset(TypedValue(ValueKind.WORD, word) for word in uncommon(path) - asked.words - asked.setting)
+        for path in paths
+    ]
+
+
+def _undercut(found: Relations, voices: Sequence[Voice], asked: About) -> Relations:
+    near = [place for place, voice in enumerate(voices) if on_topic(voice.path, asked) >= ON_TOPIC]
+    said = dict(zip(near, _said([voices[place].path for place in near], asked), strict=True))
+    loose = {
+        (one, other)
+        for (one, other), relation in found.items()
+        if relation is Relation.AGREE and one in said and other in said and _divided(one, other, said, voices)
+    }
+    return {
+        pair: Relation.DOUBT if pair in loose or pair[::-1] in loose else relation for pair, relation in found.items()
+    }
+
+
+def _divided(one: int, other: int, said: Mapping[int, frozenset[TypedValue]], voices: Sequence[Voice]) -> bool:
+    """Whether `one` agrees with `other` on one value and with a third record on another that neither of them shares."""
+    common = _shared(said[one], said[other])
+    if not common or not said[other] - _shared(said[other], said[one]):
+        return False
+    weaker = min(voices[one].trust, voices[other].trust)
+    return any(
+        third not in (one, other)
+        and MARGIN * voices[third].trust > weaker
+        and _shared(said[one] - common, said[third])
+        and not _shared(said[other], said[third])
+        for third in said
+    )
+
+
+def _shared(one: frozenset[TypedValue], *others: frozenset[TypedValue]) -> frozenset[TypedValue]:
+    """Those of the first that all others have too."""
+    return frozenset(
+        value for value in one if all(any(same_answer(value, rival) for rival in other) for other in others)
+    )
