@@ -1,6 +1,7 @@
 """The guard's tables, one file per matter. None of them holds a memory."""
 
 from guard.models.lessons import Lesson, LessonEvidence, LessonVersion
+from guard.models.opinions import JudgeOpinion
 from guard.models.policies import PiiPolicyRecord, PiiPolicyVersion
 from guard.models.trust import CalibrationVersion, GuardPolicyVersion, Voice, VoiceOutcome
 from guard.models.vault import PseudonymOwner, PseudonymReveal, PseudonymUse, PseudonymValue
@@ -8,6 +9,7 @@ from guard.models.vault import PseudonymOwner, PseudonymReveal, PseudonymUse, Ps
 __all__ = [
     "CalibrationVersion",
     "GuardPolicyVersion",
+    "JudgeOpinion",
     "Lesson",
     "LessonEvidence",
     "LessonVersion",
