@@ -14,6 +14,7 @@ from foundation.search.embedders import embedder
 from foundation.search.index import pack, unpack
 from governance.evidence import Shown, gather
 from governance.grounds import Grounds
+from governance.incidents import incident_key
 from governance.models import Space
 from governance.submissions import Submission
 from guard.pii.document import flatten, rebuild
@@ -37,6 +38,7 @@ class Judged:
     pii_policy: str
     shown: Shown
     grounds: Grounds
+    incident_key: bytes | None
 
     def record(self) -> dict[str, Any]:
         """The decision record, as sealed beside the version: with it the verdict can be judged again offline."""
@@ -99,7 +101,8 @@ def _judged(
     if isinstance(redaction, PiiUnavailable):
         verdict = held(verdict, redaction.reason.value)
     grounds = Grounds.of(shown.evidence, policy, forged=candidate.forged)
-    return Judged(part, subjects, _spans(redaction), embedding, verdict, pii.ref, shown, grounds)
+    key = incident_key(verdict.incident) if verdict.incident else None
+    return Judged(part, subjects, _spans(redaction), embedding, verdict, pii.ref, shown, grounds, key)
 
 
 def _forged(principal: Principal, part: Submission) -> bool:

@@ -175,6 +175,8 @@ class Admission(TenantOwned):
     state = models.CharField(max_length=16, choices=State)
     sealed_verdict = models.BinaryField(null=True)
     source_key = models.BinaryField(max_length=16)
+    principal_id = models.UUIDField(null=True)  # who submitted it
+    incident_id = models.UUIDField(null=True)
     held_at = models.DateTimeField(null=True)
     decided_by = models.UUIDField(null=True)
     decided_at = models.DateTimeField(null=True)
@@ -184,7 +186,39 @@ class Admission(TenantOwned):
         indexes = [
             models.Index(fields=["tenant_id", "state", "id"], name="admission_state"),
             models.Index(fields=["tenant_id", "memcube_id"], name="admission_memcube"),
+            models.Index(
+                fields=["tenant_id", "source_key"], condition=models.Q(state="held"), name="admission_open_source"
+            ),
+            models.Index(
+                fields=["tenant_id", "principal_id"], condition=models.Q(state="held"), name="admission_open_writer"
+            ),
+            models.Index(
+                fields=["tenant_id", "incident_id"],
+                condition=models.Q(incident_id__isnull=False),
+                name="admission_incident",
+            ),
         ]
+
+
+class Incident(TenantOwned):
+    """Held records of one attack, by what is wrong with them and towards which target: reviewed as one.
+
+    `refused` counts submissions turned away because their writer's open holds were at the cap.
+    """
+
+    class State(models.TextChoices):
+        OPEN = "open"
+        APPROVED = "approved"
+        REJECTED = "rejected"
+
+    key = models.BinaryField(max_length=16)  # HMAC of the guard's incident digest; null bytes: the cap's own
+    state = models.CharField(max_length=16, choices=State, default=State.OPEN)
+    refused = models.PositiveIntegerField(default=0)
+    opened_at = models.DateTimeField(default=now)
+    last_at = models.DateTimeField(default=now)
+    decided_by = models.UUIDField(null=True)
+    decided_at = models.DateTimeField(null=True)
+    sealed_reason = models.BinaryField(null=True)
 
 
 class Retrieval(TenantOwned):

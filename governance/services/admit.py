@@ -15,13 +15,14 @@ from foundation.kernel.clock import now
 from foundation.kernel.ids import uuid7
 from foundation.kernel.outbox import enqueue, enqueue_many
 from foundation.kernel.principal import Principal
-from foundation.kernel.problems import Problem, Rejected
+from foundation.kernel.problems import Problem, RateLimited, Rejected
 from foundation.kernel.scope import tenant_transaction
 from foundation.keyring import keys
 from foundation.keyring.sealing import seal
 from foundation.rest import idempotency
 from foundation.search.embedders import embedder
-from governance import lifecycle
+from governance import incidents, lifecycle
+from governance.crediting import credit
 from governance.judging import Judged, judge_many
 from governance.models import (
     Admission,
@@ -42,6 +43,9 @@ from guard.types import Decision
 from tenants.models import Resource
 from tenants.roles import POLICY
 from tenants.services.count_usage import count
+
+REVIEW_PAUSE = 3600
+"""Seconds after which a writer whose holds are at their cap may hope that some were reviewed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +87,34 @@ def _admit(principal: Principal, submissions: Sequence[Submission], *, single: b
     for space_id, numbers in groups.items():
         made = _drafts(principal, space_id, [submissions[number] for number in numbers])
         drafts.update(zip(numbers, made, strict=True))
-    return _write(principal, [drafts[number] for number in range(len(submissions))], single=single)
+    ordered = _turn_away(principal, [drafts[number] for number in range(len(submissions))])
+    return _write(principal, ordered, single=single)
+
+
+def _turn_away(principal: Principal, drafts: list[_Draft | Problem]) -> list[_Draft | Problem]:
+    """What would have to wait for review while its writer's holds are at their cap is not kept."""
+    held = [each for each in drafts if isinstance(each, _Draft) and each.admission.state == Admission.State.HELD]
+    if not held:
+        return drafts
+    with tenant_transaction():
+        full = incidents.crowded_out(
+            [incidents.Waiting(bytes(each.admission.source_key), principal.id) for each in held]
+        )
+    over = {id(each) for each, is_full in zip(held, full, strict=True) if is_full}
+    if not over:
+        return drafts
+    problem = _crowded(principal, len(over))
+    return [problem if id(each) in over else each for each in drafts]
+
+
+def _crowded(principal: Principal, count: int) -> RateLimited:
+    key = incidents.incident_key(f"crowded:{principal.id}")
+    with tenant_transaction():
+        incident_id = incidents.turn_away(key, count)
+        detail = {"incident": str(incident_id), "count": count}
+        record(principal, Act.MEMORY_REJECT, outcome="crowded", policy=POLICY, detail=detail)
+    told = "Too many memories of this source wait for review already."
+    return RateLimited(told, retry_after=REVIEW_PAUSE, extra={"incident_id": str(incident_id)})
 
 
 def _drafts(principal: Principal, space_id: UUID, parts: Sequence[Submission]) -> list[_Draft | Problem]:
@@ -166,6 +197,7 @@ def draft_admission(judged: Judged, version: Version, at: datetime) -> Admission
         space_id=judged.submission.space_id,
         state=Admission.State.HELD if held else Admission.State.ADMITTED,
         source_key=version.source_key,
+        principal_id=version.principal_id,
         held_at=at if held else None,
     )
 
@@ -230,6 +262,7 @@ def _insert(principal: Principal, kept: Sequence[_Draft]) -> dict[UUID, Any]:
     MemCube.objects.bulk_create(draft.cube for draft in kept)
     HeaderRevision.objects.bulk_create(revision for revision, _ in births)
     Version.objects.bulk_create(draft.version for draft in kept)
+    credit([(draft.judged, draft.admission) for draft in kept])
     Admission.objects.bulk_create(draft.admission for draft in kept)
     link_subjects([draft.cube for draft in kept])
     for draft in kept:

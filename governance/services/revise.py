@@ -17,6 +17,7 @@ from foundation.kernel.scope import tenant_transaction
 from foundation.keyring import keys
 from foundation.rest.etags import etag, require_match
 from governance import lifecycle, opening
+from governance.crediting import credit
 from governance.judging import Judged, judge_many
 from governance.models import Admission, Kind, MemCube, Version
 from governance.opening import Memory, Shown, decision_of
@@ -147,6 +148,7 @@ def _write(principal: Principal, current: Memory, judged: Judged, revision: Revi
         if _next_number(cube_id) != number:
             raise VersionConflict
         version.save(force_insert=True)
+        credit([(judged, admission)])
         admission.save(force_insert=True)
         link_parents(version, judged.submission)
         changes = _header_changes(revision, at) | ({} if held else {"version": number})

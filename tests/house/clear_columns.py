@@ -34,6 +34,7 @@ CLEAR = {
     "governance_headerrevision.state": OURS,
     "governance_legalhold.basis": OURS,
     "governance_legalhold.state": OURS,
+    "governance_incident.state": OURS,
     "governance_memcube.kind": OURS,
     "governance_memcube.labels": LABEL,
     "governance_memcube.payload_type": OURS,
