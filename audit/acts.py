@@ -55,6 +55,7 @@ class Act(StrEnum):
     RETRIEVAL_READ = "retrieval.read"
     POLICY_READ = "policy.read"
     GUARD_CHECK = "guard.check"
+    JUDGE_ASK = "judge.ask"
     LESSON_READ = "lesson.read"
     LESSON_WRITE = "lesson.write"
     LESSON_LEARN = "lesson.learn"
