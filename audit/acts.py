@@ -54,6 +54,8 @@ class Act(StrEnum):
     AUDIT_READ = "audit.read"
     RETRIEVAL_READ = "retrieval.read"
     POLICY_READ = "policy.read"
+    INCIDENT_REVIEW = "incident.review"
+    MEMORY_FEEDBACK = "memory.feedback"
     GUARD_CHECK = "guard.check"
     JUDGE_ASK = "judge.ask"
     LESSON_READ = "lesson.read"

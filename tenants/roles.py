@@ -53,6 +53,7 @@ ACTS: Mapping[str, frozenset[Role]] = MappingProxyType(
         # reviews
         "review.read": _STEWARDS,
         "decision.review": _STEWARDS,
+        "incident.review": _STEWARDS,
         # undoing and forgetting
         "rollback.read": _STEWARDS,
         "rollback.plan": _STEWARDS,
