@@ -1,8 +1,8 @@
 """A fence no text can climb: what a stranger wrote reaches the judge as one line of JSON between two random marks.
 
-The mark is drawn anew for every request, so nobody can have written it beforehand; and inside, every sign that a parser,
-a chat template or a reader could take for structure is escaped, line breaks, quotes, brackets and invisible characters
-first of all. Letters and figures of every script stay as they are.
+The mark is drawn anew for every request, so nobody can have written it beforehand; and inside, every sign that a
+parser, a chat template or a reader could take for structure is escaped: line breaks, quotes, brackets, invisible
+characters. Letters and figures of every script stay as they are.
 """
 
 from __future__ import annotations

@@ -52,12 +52,12 @@ def work(tenant_id: str, kind: str, ids: list[str]) -> None:
     run_items(UUID(tenant_id), kind, [UUID(item_id) for item_id in ids])
 
 
-def dispatch(limit: int = 200) -> int:
+def dispatch(limit: int = 200, *, slow: bool | None = None) -> int:
     """Lease due items and send them to the workers, those of one tenant and kind together; how many were leased."""
     from foundation.kernel.outbox import lease_due
 
     groups: dict[tuple[str, str], list[str]] = defaultdict(list)
-    leases = lease_due(limit)
+    leases = lease_due(limit, slow=slow)
     for lease in leases:
         groups[str(lease.tenant_id), lease.kind].append(str(lease.id))
     for (tenant_id, kind), ids in groups.items():

@@ -38,9 +38,15 @@ def relay() -> int:
     """Work items that are due, of every tenant in turn: done here, or by Celery's workers where a broker is set."""
     from django.conf import settings
 
+    slow = False if settings.JUDGE_URL else None
     if settings.BROKER_URL:
-        return cast(int, import_module("memwrit.celery").dispatch())
-    return cast(int, import_module("foundation.kernel.outbox").run_due())
+        return cast(int, import_module("memwrit.celery").dispatch(slow=slow))
+    return cast(int, import_module("foundation.kernel.outbox").run_due(slow=slow))
+
+
+def strangers() -> int:
+    """Work that waits for an answer from outside, few items at a time: a lease must outlast them all."""
+    return cast(int, import_module("foundation.kernel.outbox").run_due(limit=8, slow=True))
 
 
 def sequencer() -> int:
@@ -63,6 +69,8 @@ JOBS = (
     Job("sequencer", sequencer, every=0.25, alias="sequencer", channel="memwrit_audit", end=resign),
     Job("retention", retention, every=15.0),
 )
+WITH_A_JUDGE = Job("strangers", strangers, alias="relay", channel="memwrit_work")
+"""Runs where an optional judge is named; without one nothing waits for strangers."""
 
 
 class Loop(threading.Thread):
@@ -143,7 +151,8 @@ def run(only: str | None = None) -> int:
     signal.signal(signal.SIGTERM, end)
     signal.signal(signal.SIGINT, end)
     pulse = Pulse(Path(settings.PULSE))
-    loops = [Loop(job, stop, pulse) for job in JOBS if only in (None, job.name)]
+    jobs = (*JOBS, WITH_A_JUDGE) if settings.JUDGE_URL else JOBS
+    loops = [Loop(job, stop, pulse) for job in jobs if only in (None, job.name)]
     for loop in loops:
         loop.start()
     while not stop.wait(1.0):

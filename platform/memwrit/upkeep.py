@@ -81,6 +81,20 @@ def sweep_keys() -> None:
     run()
 
 
+def keep_lessons() -> None:
+    """End lessons whose time has come, try again those that waited, destroy what has long been out of use."""
+    from guard.lessons.expiry import upkeep
+
+    upkeep()
+
+
+def sweep_opinions() -> None:
+    """Remove what the optional judge said too long ago."""
+    from guard.optional_judge.opinions import sweep
+
+    sweep()
+
+
 _began = time.monotonic()
 
 
@@ -94,5 +108,7 @@ upkeep = Upkeep(
         Duty("key recovery", recover_keys, 15.0),
         Duty("index restoration", restore_index, 15.0),
         Duty("key sweep", sweep_keys, 3600.0),
+        Duty("opinion sweep", sweep_opinions, 3600.0),
+        Duty("lessons", keep_lessons, 3600.0),
     )
 )

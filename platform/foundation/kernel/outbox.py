@@ -22,6 +22,8 @@ from foundation.kernel.scope import UnitOfWork, current_work, tenant_scope, tena
 
 CHANNEL = "memwrit_work"
 MOST_ATTEMPTS = 12
+SLOW = "slow"
+"""The queue of work that waits for strangers. A worker may run it apart, so that it holds up nothing else."""
 LEASE = timedelta(minutes=5)
 Handler = Callable[[Sequence[dict[str, Any]]], None]
 
@@ -67,9 +69,12 @@ def enqueue_many(
     return [item.id for item in items]
 
 
-def run_due(limit: int = 200) -> int:
-    """Lease and run up to `limit` due items, every tenant getting its turn; returns how many were leased."""
-    leases = lease_due(limit)
+def run_due(limit: int = 200, *, slow: bool | None = None) -> int:
+    """Lease and run up to `limit` due items, every tenant getting its turn; returns how many were leased.
+
+    `slow`: only the slow queue, or all but that one; None means both.
+    """
+    leases = lease_due(limit, slow=slow)
     groups: dict[tuple[UUID, str], list[UUID]] = defaultdict(list)
     for lease in leases:
         groups[lease.tenant_id, lease.kind].append(lease.id)
@@ -78,10 +83,10 @@ def run_due(limit: int = 200) -> int:
     return len(leases)
 
 
-def lease_due(limit: int) -> list[Lease]:
+def lease_due(limit: int, *, slow: bool | None = None) -> list[Lease]:
     """Put `limit` due items out of others' reach for a lease, round-robin over the tenants."""
     with transaction.atomic(using="relay"), connections["relay"].cursor() as cursor:
-        cursor.execute(_LEASE, [LEASE.total_seconds(), limit])
+        cursor.execute(_LEASE, [LEASE.total_seconds(), SLOW, slow is not True, slow is not False, limit])
         return [Lease(*row) for row in cursor.fetchall()]
 
 
@@ -141,7 +146,8 @@ UPDATE kernel_workitem SET due = now() + make_interval(secs => %s)
     WHERE (tenant_id, id) IN (
       SELECT tenant_id, id FROM (
         SELECT tenant_id, id, due, row_number() OVER (PARTITION BY tenant_id ORDER BY due, id) AS turn
-          FROM kernel_workitem WHERE state = 'due' AND due <= now()) AS turns
+          FROM kernel_workitem WHERE state = 'due' AND due <= now()
+           AND CASE WHEN queue <> %s THEN %s::boolean ELSE %s::boolean END) AS turns
        ORDER BY turn, due LIMIT %s)
     FOR UPDATE SKIP LOCKED)
    AND state = 'due' AND due <= now()
