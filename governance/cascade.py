@@ -10,6 +10,7 @@ from uuid import UUID
 from foundation.kernel.canonical import canonical
 from governance.holds import holds_on
 from governance.models import LineageEdge, MemCube, State, SubjectLink, Version
+from guard.lessons.erasing import doomed_by
 
 
 class Relation(StrEnum):
@@ -44,6 +45,7 @@ class Cascade:
     revs: dict[UUID, int]
     versions: int
     held: dict[UUID, list[UUID]]
+    lessons: int = 0
 
     @property
     def manifest(self) -> str:
@@ -65,7 +67,7 @@ class Cascade:
             "derived_partial": by_relation[Relation.DERIVED_PARTIAL],
             "shared": by_relation[Relation.SHARED],
             "held": len(self.held),
-            "lessons": 0,
+            "lessons": self.lessons,
         }
 
 
@@ -81,6 +83,7 @@ def cascade(selection: Selection) -> Cascade:
         revs={cube_id: cube.rev for cube_id, cube in cubes.items()},
         versions=Version.objects.filter(memcube_id__in=cubes).count(),
         held=holds_on(cubes.values()),
+        lessons=len(doomed_by(cubes, selection.subject_id)),
     )
 
 

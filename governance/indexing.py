@@ -16,6 +16,7 @@ from governance.opening import Row
 from governance.sealed import open_embedding, open_version
 from governance.submissions import searchable
 from governance.timeline import served_from
+from guard.lessons import indexing as lessons
 
 MEMORY = Collection.MEMORY
 
@@ -62,6 +63,7 @@ def _everything() -> Iterable[index.Entry]:
     for cube_id in list(served.values_list("id", flat=True)):
         times = served_from([cube_id])
         yield from entries(opening.rows([(cube_id, number) for number in times[cube_id]], embeddings=True), times)
+    yield from lessons.entries()
 
 
 def _entry(row: Row, secret: bytes, times: dict[int, datetime]) -> index.Entry:

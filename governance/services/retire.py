@@ -7,8 +7,9 @@ from foundation.kernel.clock import now
 from foundation.kernel.scope import tenant_transaction
 from governance import forgetting
 from governance.holds import holds_on
-from governance.models import MemCube, State
+from governance.models import Admission, MemCube, State
 from governance.selectors import is_expired
+from guard.lessons import erasing as lessons
 
 
 def retire(ids: Sequence[UUID]) -> None:
@@ -17,9 +18,13 @@ def retire(ids: Sequence[UUID]) -> None:
         cubes = list(MemCube.objects.filter(id__in=list(ids)).exclude(state=State.FORGOTTEN))
         held = holds_on(cubes)
         over = [cube.id for cube in cubes if cube.id not in held and _is_over(cube)]
+        refused = Admission.objects.filter(memcube_id__in=over, state=Admission.State.REJECTED)
+        taught = set(refused.values_list("memcube_id", flat=True))
         key_ids = [key for found in forgetting.keys_of(over).values() for key in found]
     forgetting.freeze(over)
     if over:
+        # What a reviewer refused has taught something, and that is what stays of it.
+        lessons.forget([cube_id for cube_id in over if cube_id not in taught])
         forgetting.shred(over, key_ids)
 
 

@@ -21,6 +21,7 @@ from governance.holds import holds_on
 from governance.indexing import indexed
 from governance.models import ErasureItem, ErasureRequest, MemCube, Operation, State, Subject
 from governance.services.execute_erasure import STEPS
+from guard.lessons import erasing as lessons
 
 Step = ErasureItem.Step
 AT_ONCE = ("named", "derived_sole")
@@ -41,6 +42,7 @@ def run_erasure(request_id: UUID, operation_id: UUID | None) -> ErasureRequest:
     _to_ledger(request, doomed)
     _progress(operation_id, "destroy")
     destruction, event = _destroy(request, doomed)
+    _forget_lessons(request, doomed)
     _progress(operation_id, "probe")
     _probe(doomed)
     _progress(operation_id, "certify")
@@ -98,6 +100,14 @@ def _destroy(request: ErasureRequest, doomed: list[UUID]) -> tuple[keys.Destruct
             Subject.objects.filter(id=request.subject_id, erased_at=None).update(**unnamed)
         ErasureItem.objects.filter(request_id=request.id, memcube_id__in=doomed).update(step=Step.PURGED)
     return evidence
+
+
+def _forget_lessons(request: ErasureRequest, doomed: list[UUID]) -> None:
+    """What was learnt from the records, and about the person, goes with them; what waits keeps its lessons."""
+    with tenant_transaction():
+        items = ErasureItem.objects.filter(request_id=request.id).exclude(memcube_id__in=doomed)
+        waiting = list(items.values_list("memcube_id", flat=True))
+    lessons.forget(doomed, request.subject_id, spare=waiting)
 
 
 def _probe(doomed: list[UUID]) -> None:

@@ -6,6 +6,7 @@ from uuid import UUID
 from foundation.kernel.scope import tenant_transaction
 from foundation.keyring import rotation
 from governance.models import Version
+from guard.lessons.reading import lesson_keys
 
 
 def sweep_keys() -> int:
@@ -15,4 +16,5 @@ def sweep_keys() -> int:
 
 def _known(ids: Collection[UUID]) -> Collection[UUID]:
     with tenant_transaction():
-        return set(Version.objects.filter(id__in=list(ids)).values_list("id", flat=True))
+        memories = set(Version.objects.filter(id__in=list(ids)).values_list("id", flat=True))
+        return memories | lesson_keys(ids)

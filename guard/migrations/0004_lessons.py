@@ -86,6 +86,7 @@ class Migration(migrations.Migration):
             ("expires_at", models.DateTimeField()),
             ("created_by", models.UUIDField()),
             ("created_at", models.DateTimeField(**NOW)),
+            ("sealed_reason", models.BinaryField(null=True)),
             ("mac", models.BinaryField(max_length=16)),
             indexes=(
                 models.Index(fields=["tenant_id", "state", "space_id"], name="lesson_state"),

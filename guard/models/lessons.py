@@ -57,6 +57,7 @@ class Lesson(TenantOwned):
     expires_at = models.DateTimeField()
     created_by = models.UUIDField()
     created_at = models.DateTimeField(default=now)
+    sealed_reason = models.BinaryField(null=True)  # why it was retired, under the key of its text
     mac = models.BinaryField(max_length=16)
 
     class Meta:

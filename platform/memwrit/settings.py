@@ -68,6 +68,8 @@ EMBEDDER_THREADS = int(env.text("EMBEDDER_THREADS", "1"))
 # How many memories may wait for review at once: of one source, and of one writer.
 GUARD_HOLDS_PER_SOURCE = int(env.text("GUARD_HOLDS_PER_SOURCE", "100"))
 GUARD_HOLDS_PER_WRITER = int(env.text("GUARD_HOLDS_PER_WRITER", "1000"))
+# How many lessons of a tenant may be active at once.
+LESSON_CAP = int(env.text("LESSON_CAP", "200"))
 PII_WORKERS = int(env.text("PII_WORKERS", "1"))
 PII_TIMEOUT = float(env.text("PII_TIMEOUT", "10"))
 PII_LANGUAGE = env.text("PII_LANGUAGE", "en")
@@ -105,6 +107,8 @@ REST_FRAMEWORK = {
 }
 MEMWRIT_POLICY = "tenants.policy.may"
 MEMWRIT_DENIAL = "tenants.services.deny.record"
+# Who keeps the records that the guard's lessons are made of: it has no memories of its own.
+GUARD_RECORDS = "governance.lessons.Records"
 MEMWRIT_LOOK = "tenants.services.look.record"
 
 LOGGING = {

@@ -1,0 +1,67 @@
+"""Which lessons a principal may be shown, and those that are compared with what it writes. In the tenant's scope."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Any
+from uuid import UUID
+
+from django.db.models import Q, QuerySet
+
+from foundation.kernel.clock import now
+from foundation.kernel.principal import Principal
+from foundation.kernel.problems import NotFound
+from guard.lessons import store
+from guard.lessons.matching import Known
+from guard.models import Lesson, LessonVersion
+from tenants.policy import ACL, acl_label, reachable_spaces
+from tenants.roles import ACTS, CREDENTIAL_ROLES
+
+ACL_LABELS = [f"{ACL}{role.value}" for role in CREDENTIAL_ROLES]
+ACTIVE = Lesson.State.ACTIVE
+
+
+def within_reach(principal: Principal) -> QuerySet[Any]:
+    """The lessons of the spaces and labels the principal reaches, whatever their state (inside a transaction)."""
+    found, spaces, mine = Lesson.objects.all(), reachable_spaces(principal), acl_label(principal)
+    if spaces is not None:
+        found = found.filter(space_id__in=spaces)
+    return found if mine is None else found.filter(Q(labels__contains=[mine]) | ~Q(labels__overlap=ACL_LABELS))
+
+
+def shown_to(principal: Principal) -> QuerySet[Any]:
+    """What a principal may read: active lessons; those who write lessons see every one."""
+    found = within_reach(principal)
+    return found if principal.role in ACTS["lesson.write"] else found.filter(state=ACTIVE, expires_at__gt=now())
+
+
+def reach_lesson(principal: Principal, lesson_id: UUID, *, lock: bool = False) -> Lesson:
+    """One lesson the principal may read; raises `NotFound`, `Integrity`. Inside a transaction."""
+    found = shown_to(principal).filter(id=lesson_id)
+    lesson: Lesson | None = (found.select_for_update() if lock else found).first()
+    if lesson is None:
+        raise NotFound
+    store.verify([lesson])
+    return lesson
+
+
+def active(principal: Principal, space_id: UUID | None = None) -> list[Lesson]:
+    """The active lessons within reach, one query, each verified (inside a transaction)."""
+    found = within_reach(principal).filter(state=ACTIVE, expires_at__gt=now())
+    lessons = list(found if space_id is None else found.filter(space_id=space_id))
+    store.verify(lessons)
+    return lessons
+
+
+def at_writing(principal: Principal) -> tuple[Known, ...]:
+    """The patterns that what this principal writes is compared with: one query (inside a transaction)."""
+    return known(lesson for lesson in active(principal) if lesson.at_writing)
+
+
+def known(lessons: Any) -> tuple[Known, ...]:
+    return tuple(Known(lesson.id, lesson.version, store.pattern_of(lesson)) for lesson in lessons)
+
+
+def lesson_keys(ids: Collection[UUID]) -> set[UUID]:
+    """Those of `ids` that are keys of lessons' texts (inside a transaction): what a sweep of keys must leave."""
+    return set(LessonVersion.objects.filter(id__in=list(ids)).values_list("id", flat=True))
