@@ -23,6 +23,13 @@ def retire(refs: Refs) -> None:
     run(sorted({UUID(cube_id) for ref in refs for cube_id in ref["ids"]}))
 
 
+@handles("guard.judge")
+def ask_judge(refs: Refs) -> None:
+    from governance.services.ask_judge import ask_judge as run
+
+    run(refs)
+
+
 @handles("memory.drop_version")
 def drop_version(refs: Refs) -> None:
     from governance.forgetting import drop_versions
@@ -37,3 +44,11 @@ def erase(refs: Refs) -> None:
     for ref in refs:
         operation = ref["operation"]
         run_erasure(UUID(ref["request"]), UUID(operation) if operation else None)
+
+
+@handles("incident.decide")
+def decide(refs: Refs) -> None:
+    from governance.services.review_incident import decide_incident
+
+    for ref in refs:
+        decide_incident(UUID(ref["incident"]), UUID(ref["operation"]))

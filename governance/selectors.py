@@ -19,7 +19,7 @@ from foundation.kernel.problems import Erased, FieldError, NotFound, Problem, Va
 from foundation.kernel.scope import tenant_transaction
 from foundation.keyring import keys
 from governance import lifecycle, opening
-from governance.models import Admission, LineageEdge, MemCube, Retrieval, Space, State, Version
+from governance.models import Admission, Incident, LineageEdge, MemCube, Retrieval, Space, State, Version
 from governance.opening import Memory, Row, Shown
 from governance.submissions import Submission
 from governance.timeline import PRESENT, Moment, at_moment, served_from
@@ -67,9 +67,10 @@ def memory(principal: Principal, *, memory_id: UUID, moment: Moment = PRESENT) -
     """One memory as it stands, or stood at a moment. The look itself is an event."""
     with tenant_transaction(snapshot=True):
         row = _reach_row(principal, memory_id, moment)
-        admissions = opening.admissions_of([row])
-        event = record(principal, Act.MEMORY_READ, target=Target("memory", memory_id, row.version.number))
-    return _only(opening.show([row], admissions, receipt(event)))
+        admissions, told = opening.admissions_of([row]), opening.ask(principal, [row])
+        target = Target("memory", memory_id, row.version.number)
+        event = record(principal, Act.MEMORY_READ, target=target, detail=told.detail())
+    return _only(opening.show([row], admissions, receipt(event), told))
 
 
 def memories(
@@ -80,10 +81,10 @@ def memories(
         ids = _page(principal, space_id, state, moment, after, limit)
         places = at_moment(ids, moment) if moment else dict.fromkeys(ids)
         found = opening.rows([(each, places[each]) for each in ids if each in places])
-        admissions = opening.admissions_of(found)
+        admissions, told = opening.admissions_of(found), opening.ask(principal, found)
         listed = [[str(row.cube.id), row.version.number] for row in found]
-        event = record(principal, Act.MEMORY_LIST, detail={"returned": listed})
-    return opening.show(found, admissions, receipt(event))
+        event = record(principal, Act.MEMORY_LIST, detail={"returned": listed} | told.detail())
+    return opening.show(found, admissions, receipt(event), told)
 
 
 def versions(principal: Principal, *, memory_id: UUID) -> list[tuple[Memory, datetime | None, str]]:
@@ -105,9 +106,10 @@ def version(principal: Principal, *, memory_id: UUID, number: int) -> Shown:
         if number not in served_from([memory_id])[memory_id]:
             raise NotFound
         row = opening.rows([(memory_id, number)])[0]
-        admissions = opening.admissions_of([row])
-        event = record(principal, Act.MEMORY_READ, target=Target("memory", memory_id, number))
-    return _only(opening.show([row], admissions, receipt(event)))
+        admissions, told = opening.admissions_of([row]), opening.ask(principal, [row])
+        target = Target("memory", memory_id, number)
+        event = record(principal, Act.MEMORY_READ, target=target, detail=told.detail())
+    return _only(opening.show([row], admissions, receipt(event), told))
 
 
 def lineage(
@@ -224,20 +226,21 @@ def _walk(memory_id: UUID, direction: str, depth: int) -> set[tuple[tuple[UUID, 
 
 
 def diff(principal: Principal, *, memory_id: UUID, numbers: Sequence[int]) -> list[dict[str, Any]]:
-    """What differs between two served versions: `{path, from, to}`, by JSON path."""
+    """What differs between two served versions as the asker sees them: `{path, from, to}`, by JSON path."""
     with tenant_transaction(snapshot=True):
         _reach_row(principal, memory_id, PRESENT)
         if not set(numbers) <= served_from([memory_id])[memory_id].keys():
             raise NotFound
         found = opening.rows([(memory_id, number) for number in numbers])
-        record(principal, Act.MEMORY_READ, target=Target("memory", memory_id, numbers[1]), policy=POLICY)
-    old, new = (_flat(each) for each in opening.unseal(found))
+        told, target = opening.ask(principal, found), Target("memory", memory_id, numbers[1])
+        record(principal, Act.MEMORY_READ, target=target, policy=POLICY, detail=told.detail())
+    old, new = (_flat(each) for each in opening.unseal(found, told))
     paths = sorted(path for path in old.keys() | new.keys() if old.get(path) != new.get(path))
     return [{"path": path, "from": old.get(path), "to": new.get(path)} for path in paths]
 
 
 def _flat(opened: Memory) -> dict[str, Any]:
-    payload, row = opened.payload, opened.version
+    payload, row = opened.seen, opened.version
     flat: dict[str, Any] = {"/content": payload.content}
     flat |= {f"/metadata/{name}": value for name, value in payload.metadata.items()}
     flat |= {f"/episode/{name}": value for name, value in (payload.episode or {}).items()}
@@ -267,4 +270,14 @@ def admissions(principal: Principal, *, state: str | None) -> Any:
     may(principal, "review.read")
     reach = reachable_spaces(principal)
     found = Admission.objects.all() if reach is None else Admission.objects.filter(space_id__in=reach)
+    return found if state is None else found.filter(state=state)
+
+
+def incidents(principal: Principal, *, state: str | None) -> Any:
+    """The incidents of which something is within reach (a query, inside a transaction)."""
+    may(principal, "review.read")
+    reach = reachable_spaces(principal)
+    found = Incident.objects.all()
+    if reach is not None:
+        found = found.filter(id__in=Admission.objects.filter(space_id__in=reach).values("incident_id"))
     return found if state is None else found.filter(state=state)

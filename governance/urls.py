@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from governance.api import erasure, holds, memories, reviews, spaces
+from governance.api import erasure, feedback, holds, incidents, memories, reviews, spaces
 
 urlpatterns = [
     path("spaces", spaces.Spaces.as_view()),
@@ -12,6 +12,7 @@ urlpatterns = [
     path("memories:batch_create", memories.MemoryBatch.as_view()),
     path("memories/<uuid:id>", memories.OneMemory.as_view()),
     path("memories/<uuid:id>:rollback", memories.MemoryRollback.as_view()),
+    path("memories/<uuid:id>:feedback", feedback.MemoryFeedback.as_view()),
     path("memories/<uuid:id>/versions", memories.MemoryVersions.as_view()),
     path("memories/<uuid:id>/versions/<int:number>", memories.MemoryVersion.as_view()),
     path("memories/<uuid:id>/diff", memories.MemoryDiff.as_view()),
@@ -21,6 +22,10 @@ urlpatterns = [
     path("admissions/<uuid:id>", reviews.OneAdmission.as_view()),
     path("admissions/<uuid:id>:approve", reviews.Approval.as_view()),
     path("admissions/<uuid:id>:reject", reviews.Rejection.as_view()),
+    path("incidents", incidents.Incidents.as_view()),
+    path("incidents/<uuid:id>", incidents.OneIncident.as_view()),
+    path("incidents/<uuid:id>:approve", incidents.IncidentApproval.as_view()),
+    path("incidents/<uuid:id>:reject", incidents.IncidentRejection.as_view()),
     path("legal_holds", holds.LegalHolds.as_view()),
     path("legal_holds/<uuid:id>", holds.OneLegalHold.as_view()),
     path("legal_holds/<uuid:id>:release", holds.HoldRelease.as_view()),

@@ -100,18 +100,18 @@ class ErasureExecution(Endpoint):
 
     def post(self, request: Request, id: UUID) -> Response:
         """Start it, if it would still do exactly what was planned."""
-        return _started(execute_erasure(self.principal, request_id=id, **self.fields()))
+        return started(execute_erasure(self.principal, request_id=id, **self.fields()))
 
     def replay(self, request: Request, done: Done, id: UUID) -> Response:
-        return _started(_operation(done.resource_id))
+        return started(find_operation(done.resource_id))
 
 
-def _started(operation: Operation) -> Response:
+def started(operation: Operation) -> Response:
     location = {"Location": f"/v1/operations/{operation.id}"}
     return Response(rendering.operation(operation), status=202, headers=location)
 
 
-def _operation(operation_id: UUID) -> Operation:
+def find_operation(operation_id: UUID) -> Operation:
     with tenant_transaction():
         row: Operation | None = Operation.objects.filter(id=operation_id).first()
     if row is None:
@@ -128,7 +128,7 @@ class OneOperation(Endpoint):
 
     def get(self, request: Request, id: UUID) -> Response:
         """How far it is."""
-        return Response(rendering.operation(_operation(id)))
+        return Response(rendering.operation(find_operation(id)))
 
 
 class OneCertificate(Endpoint):

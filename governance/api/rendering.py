@@ -10,6 +10,7 @@ from governance.opening import Memory, Shown
 from governance.services.place_hold import Held
 from governance.services.plan_erasure import PlannedErasure
 from governance.weighing import Found, standing_of
+from guard.optional_judge.opinion import Opinion
 
 Body = dict[str, Any]
 
@@ -32,7 +33,7 @@ def space(row: Space) -> Body:
 
 def memory(shown: Shown) -> Body:
     """The body of a memory: what `POST /v1/memories` and `GET /v1/memories/{id}` answer."""
-    cube, version, payload = shown.memory.cube, shown.memory.version, shown.memory.payload
+    cube, version, payload = shown.memory.cube, shown.memory.version, shown.memory.seen
     return {
         "id": cube.id,
         "version": version.number,
@@ -57,7 +58,7 @@ def memory(shown: Shown) -> Body:
 
 
 def provenance(opened: Memory) -> Body:
-    source = opened.payload.provenance
+    source = opened.seen.provenance
     return {
         "source": source.source,
         "source_type": source.source_type,
@@ -76,8 +77,8 @@ def admission(row: Admission, decision: Body) -> Body:
     return {"id": row.id, **shown, "signals": signals}
 
 
-def review(row: Admission, decision: Body) -> Body:
-    """A decision as its reviewers see it."""
+def review(row: Admission, decision: Body, opinion: Opinion | None = None) -> Body:
+    """A decision as its reviewers see it, with the optional judge's word if there is one."""
     evidence = [
         {"id": cube_id, "version": number, "signal": signal["name"]}
         for signal in decision["signals"]
@@ -90,10 +91,23 @@ def review(row: Admission, decision: Body) -> Body:
         "state": row.state,
         "held_at": rfc3339(row.held_at),
         "space": row.space_id,
+        "incident_id": row.incident_id,
         "admission": admission(row, decision),
         "evidence": evidence,
+        "judge": opinion and judge(opinion),
         "decided_by": row.decided_by,
         "decided_at": rfc3339(row.decided_at),
+    }
+
+
+def judge(opinion: Opinion) -> Body:
+    """The optional judge's word: advice to who decides, and nothing more."""
+    return {
+        "verdict": opinion.word.value,
+        "confidence": opinion.confidence,
+        "reason_code": opinion.reason.value,
+        "model": opinion.model,
+        "at": rfc3339(opinion.at),
     }
 
 
@@ -121,7 +135,7 @@ def hit(found: Found, *, explain: bool) -> Body:
         "version": opened.version.number,
         "space": opened.cube.space_id,
         "kind": opened.cube.kind,
-        "content": opened.payload.content,
+        "content": opened.seen.content,
         "score": fused.score,
         "standing": found.standing.value,
         "trust": found.trust,

@@ -16,6 +16,7 @@ from governance import selectors
 from governance.api import rendering, shapes
 from governance.models import Admission
 from governance.services.review import Review, approve, reject
+from guard.optional_judge.opinions import on_held
 
 
 class Admissions(Endpoint):
@@ -31,9 +32,11 @@ class Admissions(Endpoint):
         pages = pager("admissions", self.query)
         with tenant_transaction():
             query = selectors.admissions(self.principal, state=self.query.get("state"))
+            if incident := self.query.get("incident"):
+                query = query.filter(incident_id=incident)
             page = pages.page(query, lambda row: row, order="id")
         reviews = selectors.reviews(self.principal, page.data)
-        return Response(page.body() | {"data": [rendering.review(*each) for each in reviews]})
+        return Response(page.body() | {"data": _shown(reviews)})
 
 
 class OneAdmission(Endpoint):
@@ -50,7 +53,13 @@ class OneAdmission(Endpoint):
         found = selectors.reviews(self.principal, rows)
         if not found:
             raise NotFound
-        return Response(rendering.review(*found[0]))
+        return Response(_shown(found)[0])
+
+
+def _shown(found: list[tuple[Admission, dict[str, Any]]]) -> list[dict[str, Any]]:
+    """Decisions as reviewers see them; what the optional judge said of all of them is one query."""
+    words = on_held([row.version_id for row, _ in found])
+    return [rendering.review(row, decision, words.get(row.version_id)) for row, decision in found]
 
 
 def told(review: Review) -> Response:

@@ -233,6 +233,7 @@ class HoldBody(StrictSerializer):
 
 class AdmissionListQuery(ListQuery):
     state = Choice(("admitted", "held", "approved", "rejected"), required=False)
+    incident = Uuid(required=False)
 
 
 class StateListQuery(ListQuery):

@@ -18,6 +18,8 @@ from governance import lifecycle
 from governance.models import Admission, MemCube, State
 from governance.opening import decision_of
 from governance.sealed import seal_text
+from guard.lessons.intake import reviewed
+from guard.trust import Kind, note_outcomes
 from tenants.policy import Resource, may
 from tenants.roles import POLICY
 
@@ -61,11 +63,23 @@ def _decide(principal: Principal, admission_id: UUID, reason: str, state: Admiss
             else _drop(principal, cube, admission)
         )
         target = Target("memory", admission.memcube_id, admission.version)
+        _remember(principal, admission)
         event = record(
             principal, Act.DECISION_REVIEW, target=target, outcome=state.value, policy=POLICY, changes=changes
         )
+        reviewed(admission.id, approved=state == Admission.State.APPROVED)
         idempotency.complete(admission.id, 200)
     return Review(admission, receipt(event))
+
+
+def _remember(principal: Principal, admission: Admission) -> None:
+    """A reviewer's word on a voice: approval counts once a reviewer, each rejection for itself."""
+    if admission.principal_id is None:
+        return
+    speaker = (bytes(admission.source_key), admission.principal_id)
+    approved = admission.state == Admission.State.APPROVED
+    by, kind = (principal.id, Kind.CONFIRMED) if approved else (admission.id, Kind.REFUTED)
+    note_outcomes({speaker: {str(by)}}, kind)
 
 
 def _secret(principal: Principal, admission_id: UUID) -> bytes:
