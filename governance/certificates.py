@@ -28,15 +28,22 @@ NOT_COVERED = (
 
 
 def issue(
-    request: ErasureRequest, items: Sequence[ErasureItem], destruction: keys.Destruction, destroyed: Event
+    request: ErasureRequest,
+    items: Sequence[ErasureItem],
+    destruction: keys.Destruction,
+    destroyed: Event,
+    *,
+    values_held: int = 0,
 ) -> Certificate:
     """Sign and keep a certificate for what the request has destroyed so far (inside a transaction). `destroyed` is the
-    event that tells of the keys' destruction."""
+    event that tells of the keys' destruction; `values_held` counts the subject's identifiers that a hold on another
+    record keeps."""
     certificate_id = uuid7()
     principal = Principal.system(current_tenant())
     event = record(principal, Act.CERTIFICATE_ISSUE, target=Target("certificate", certificate_id, None))
     event_ids = [destroyed.id, event.id]
-    signed = certify(_body(certificate_id, request, items, destruction, event_ids), [])
+    body = _body(certificate_id, request, items, destruction, event_ids) | {"identifiers_held": values_held}
+    signed = certify(body, [])
     certificate = Certificate(id=certificate_id, request_id=request.id, signed=canonical(signed), event_ids=event_ids)
     certificate.save(force_insert=True)
     return certificate
@@ -79,7 +86,7 @@ def _body(
         "caches_end_at": rfc3339(destruction.caches_end_at),
         "index_assurance": request.index_assurance,
         "backup_horizon": None,
-        "probe": {"result": "nothing found", "stores": ["records", "versions", "index"]},
+        "probe": {"result": "nothing found", "stores": ["records", "versions", "index", "vault"]},
         "not_covered": list(NOT_COVERED),
         "events": [str(event_id) for event_id in event_ids],
     }

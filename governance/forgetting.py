@@ -4,7 +4,7 @@ Freeze and unindex, destroy the keys, purge the rows, leave a tombstone. Every s
 Runs where the eraser's credentials are: never in the web process.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -15,6 +15,7 @@ from foundation.kernel.principal import Principal
 from foundation.kernel.scope import current_tenant, tenant_transaction
 from foundation.keyring import keys
 from governance import lifecycle
+from governance.holds import holds_on
 from governance.indexing import unindex
 from governance.models import (
     Admission,
@@ -25,6 +26,9 @@ from governance.models import (
     SubjectLink,
     Version,
 )
+from guard.optional_judge import opinions
+from guard.pii import vault
+from guard.pii.vault import Doomed
 
 
 def freeze(ids: Sequence[UUID]) -> None:
@@ -61,12 +65,30 @@ def keys_of(ids: Sequence[UUID]) -> dict[UUID, list[UUID]]:
     return found
 
 
-def shred(ids: Sequence[UUID], key_ids: Sequence[UUID]) -> tuple[keys.Destruction, Event]:
-    """Destroy the keys of frozen records, then their rows, and leave tombstones. May be repeated with the same ids.
+def doom_values(version_ids: Collection[UUID], subject_id: UUID | None = None) -> Doomed:
+    """Doom the pseudonyms' values that die with these versions and with the subject; a legal hold keeps those that a
+    record under it uses."""
+    return vault.doom(version_ids, subject_id, held=_under_hold)
+
+
+def _under_hold(version_ids: Collection[UUID]) -> set[UUID]:
+    """Those of the versions whose records a legal hold covers (inside a transaction)."""
+    versions = dict(Version.objects.filter(id__in=list(version_ids)).values_list("id", "memcube_id"))
+    held = holds_on(MemCube.objects.filter(id__in=set(versions.values())))
+    return {version_id for version_id, cube_id in versions.items() if cube_id in held}
+
+
+def shred(
+    ids: Sequence[UUID], key_ids: Sequence[UUID], subject_id: UUID | None = None
+) -> tuple[keys.Destruction, Event]:
+    """Destroy the keys of frozen records, those of the values that die with them, then their rows, and leave
+    tombstones. May be repeated with the same ids. `subject_id`: the person who is forgotten, if it is one.
 
     Returns the evidence, and the event that tells of it.
     """
-    destruction, event = destroy_keys(key_ids)
+    values = doom_values(key_ids, subject_id).ids
+    destruction, event = destroy_keys([*key_ids, *values, *([subject_id] if subject_id else [])])
+    vault.purge(values, key_ids)
     purge(ids)
     for cube_id in ids:
         _entomb(cube_id)
@@ -75,9 +97,12 @@ def shred(ids: Sequence[UUID], key_ids: Sequence[UUID]) -> tuple[keys.Destructio
 
 def drop_versions(version_ids: Sequence[UUID]) -> None:
     """Destroy versions that were never served, of records that stay (rejected revisions)."""
-    destroy_keys(version_ids)
+    values = doom_values(version_ids).ids
+    destroy_keys([*version_ids, *values])
+    vault.purge(values, version_ids)
     with tenant_transaction(using="eraser"):
         Admission.objects.filter(version_id__in=version_ids).delete()
+        opinions.forget(version_ids)
         for dropped in Version.objects.filter(id__in=version_ids):
             LineageEdge.objects.filter(child_id=dropped.memcube_id, child_version=dropped.number).delete()
         Version.objects.filter(id__in=version_ids).delete()
@@ -91,6 +116,7 @@ def purge(ids: Sequence[UUID]) -> None:
         LineageEdge.objects.filter(parent_id__in=ids).delete()
         SubjectLink.objects.filter(memcube_id__in=ids).delete()
         HeaderRevision.objects.filter(memcube_id__in=ids).delete()
+        opinions.forget(list(Version.objects.filter(memcube_id__in=ids).values_list("id", flat=True)))
         Version.objects.filter(memcube_id__in=ids).delete()
 
 

@@ -1,7 +1,7 @@
 """The slow part of an admission, outside every transaction: clear of personal data, embed, gather evidence, judge."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 from uuid import UUID
 
@@ -20,7 +20,7 @@ from governance.submissions import Submission
 from guard.pii.document import flatten, rebuild
 from guard.pii.policy import PiiPolicy
 from guard.pii.pool import redactor
-from guard.pii.port import PiiUnavailable, Redaction
+from guard.pii.port import NOTHING_KNOWN, Known, Original, PiiUnavailable, Redaction
 from guard.selectors import pii_policy
 from guard.services.judge import judge
 from guard.types import Candidate, Decision, Episode, GuardPolicy, Signal, Verdict
@@ -39,6 +39,13 @@ class Judged:
     shown: Shown
     grounds: Grounds
     incident_key: bytes | None
+    pii: PiiPolicy
+    originals: tuple[Original, ...] = field(default=(), repr=False)  # what the redactions replaced, for the vault alone
+
+    @property
+    def uncleared(self) -> bool:
+        """Whether the PII pass failed: its submission is as the caller sent it."""
+        return self.embedding is None
 
     def record(self) -> dict[str, Any]:
         """The decision record, as sealed beside the version: with it the verdict can be judged again offline."""
@@ -62,11 +69,17 @@ RESERVED = frozenset({"system", "operator", "reviewer", "guard", "memwrit"})
 
 
 def judge_many(
-    principal: Principal, *, space: Space, submissions: Sequence[Submission], subject_ids: Sequence[tuple[UUID, ...]]
+    principal: Principal,
+    *,
+    space: Space,
+    submissions: Sequence[Submission],
+    subject_ids: Sequence[tuple[UUID, ...]],
+    known: Known = NOTHING_KNOWN,
 ) -> list[Judged | PiiBlocked]:
-    """Judge submissions to one space, in order; a policy's refusal stands in its submission's place."""
+    """Judge submissions to one space, in order; a policy's refusal stands in its submission's place. `known` values are
+    personal data whatever the recognisers think of them."""
     policy = pii_policy(space.pii_policy_id)
-    cleared = _clear(submissions, policy)
+    cleared = _clear(submissions, policy, known)
     texts = [part.searchable() for part, redaction in cleared if isinstance(redaction, Redaction)]
     vectors = iter(_as_sealed(embedder().embed(texts)) if texts else ())
     embeddings = [next(vectors) if isinstance(redaction, Redaction) else None for _, redaction in cleared]
@@ -102,7 +115,8 @@ def _judged(
         verdict = held(verdict, redaction.reason.value)
     grounds = Grounds.of(shown.evidence, policy, forged=candidate.forged)
     key = incident_key(verdict.incident) if verdict.incident else None
-    return Judged(part, subjects, _spans(redaction), embedding, verdict, pii.ref, shown, grounds, key)
+    originals = redaction.originals if isinstance(redaction, Redaction) else ()
+    return Judged(part, subjects, _spans(redaction), embedding, verdict, pii.ref, shown, grounds, key, pii, originals)
 
 
 def _forged(principal: Principal, part: Submission) -> bool:
@@ -113,9 +127,9 @@ def _forged(principal: Principal, part: Submission) -> bool:
     return not part.revises and (poses or provenance.source_type in RESERVED)
 
 
-def _clear(submissions: Sequence[Submission], policy: Any) -> list[tuple[Submission, Any]]:
+def _clear(submissions: Sequence[Submission], policy: Any, known: Known) -> list[tuple[Submission, Any]]:
     documents = [flatten(submission.personal()) for submission in submissions]
-    redactions = redactor().redact_many(documents, policy, key=keys.named("pseudonym"))
+    redactions = redactor().redact_many(documents, policy, key=keys.named("pseudonym"), known=known)
     return [
         (
             part.with_personal(rebuild(part.personal(), redaction)) if isinstance(redaction, Redaction) else part,

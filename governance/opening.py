@@ -6,16 +6,18 @@ Nothing is served whose header, place in the manifest or seal does not verify.
 import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
 from audit.selectors import verify_elements
+from foundation.kernel.principal import Principal
 from foundation.kernel.problems import Erased, Integrity
 from foundation.keyring import keys
 from foundation.keyring.sealing import open_sealed
-from governance import headers
+from governance import headers, revealing
 from governance.models import Admission, LineageEdge, MemCube, State, Version
+from governance.revealing import NOTHING, Policies, Revelation
 from governance.sealed import Parent, Payload, open_version
 
 Place = tuple[UUID, int]
@@ -33,16 +35,22 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """One opened version under its record's present header."""
+    """One opened version under its record's present header. `revealed` has values in the places of their tokens."""
 
     cube: MemCube
     version: Version
     parents: tuple[Parent, ...]
     payload: Payload
+    revealed: Payload | None = field(default=None, repr=False)
 
     @property
     def place(self) -> Place:
         return self.cube.id, self.version.number
+
+    @property
+    def seen(self) -> Payload:
+        """What this asker sees; `payload` is what is stored, and what guard, index and log know."""
+        return self.revealed or self.payload
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,16 +101,26 @@ def parents_of(places: Iterable[Place]) -> dict[Place, tuple[Parent, ...]]:
     return {place: tuple(sorted(found.get(place, ()))) for place in wanted}
 
 
-def unseal(found: Sequence[Row]) -> list[Memory]:
+def ask(principal: Principal, found: Iterable[Row], policies: Policies | None = None) -> Revelation:
+    """What may be put back in these rows for the principal (in the transaction they were read in)."""
+    return revealing.ask(principal, [(row.cube, row.version) for row in found], policies)
+
+
+def unseal(found: Sequence[Row], told: Revelation = NOTHING) -> list[Memory]:
     """Open rows outside any transaction. Raises `Erased` when a key is gone, `Integrity` when a seal does not hold."""
-    secrets = keys.open_many([row.version.id for row in found])
-    return [_open(row, secrets) for row in found]
+    secrets = _secrets(found, told)
+    return [_open(row, secrets, told) for row in found]
 
 
-def unseal_existing(found: Sequence[Row]) -> list[Memory]:
+def unseal_existing(found: Sequence[Row], told: Revelation = NOTHING) -> list[Memory]:
     """As `unseal`, leaving out what was erased since the rows were read."""
-    secrets = keys.open_many([row.version.id for row in found])
-    return [_open(row, secrets) for row in found if row.version.id in secrets]
+    secrets = _secrets(found, told)
+    return [_open(row, secrets, told) for row in found if row.version.id in secrets]
+
+
+def _secrets(found: Sequence[Row], told: Revelation) -> dict[UUID, bytes]:
+    """The keys of the versions and of what is put back in them, in one call."""
+    return keys.open_many([*(row.version.id for row in found), *told.key_ids])
 
 
 def decision_of(admission: Admission, secret: bytes) -> dict[str, Any]:
@@ -125,23 +143,26 @@ def admissions_of(found: Iterable[Row]) -> dict[UUID, Admission]:
     return {row.version_id: row for row in Admission.objects.filter(version_id__in=[each.version.id for each in found])}
 
 
-def show(found: Sequence[Row], admissions: Mapping[UUID, Admission], receipt: dict[str, Any]) -> list[Shown]:
+def show(
+    found: Sequence[Row], admissions: Mapping[UUID, Admission], receipt: dict[str, Any], told: Revelation = NOTHING
+) -> list[Shown]:
     """Open rows with their decisions, leaving out what was erased since they were read."""
-    secrets = keys.open_many([row.version.id for row in found])
+    secrets = _secrets(found, told)
     return [
-        Shown(_open(row, secrets), admission, decision_of(admission, secrets[row.version.id]), receipt)
+        Shown(_open(row, secrets, told), admission, decision_of(admission, secrets[row.version.id]), receipt)
         for row in found
         if row.version.id in secrets
         for admission in [admissions[row.version.id]]
     ]
 
 
-def _open(row: Row, secrets: Mapping[UUID, bytes]) -> Memory:
+def _open(row: Row, secrets: Mapping[UUID, bytes], told: Revelation) -> Memory:
     secret = secrets.get(row.version.id)
     if secret is None:
         raise Erased
     payload = open_version(row.cube, row.version, secret, row.parents)
-    return Memory(row.cube, row.version, row.parents, payload)
+    seen = told.seen(row.cube, row.version, payload, secrets)
+    return Memory(row.cube, row.version, row.parents, payload, None if seen is payload else seen)
 
 
 def _versions(places: Iterable[Place], *, embeddings: bool) -> dict[Place, Version]:

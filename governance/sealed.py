@@ -18,6 +18,8 @@ from governance.headers import millis
 from governance.models import MemCube, Version
 
 Parent = tuple[UUID, int]
+Span = dict[str, Any]
+"""One redaction as it is kept: type, path, start, end, action; `value`, where the vault has one, is how it is found."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +43,7 @@ class Payload:
     episode: dict[str, str] | None = None
     metadata: dict[str, Any] = field(default_factory=dict)
     path: dict[str, Any] | None = None
-    redactions: list[dict[str, Any]] = field(default_factory=list)
+    redactions: list[Span] = field(default_factory=list)
     reason: str | None = None
 
     def to_bytes(self) -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -53,6 +54,13 @@ def policies_in_force() -> QuerySet[PiiPolicyVersion]:
     )
     in_force: QuerySet[PiiPolicyVersion] = versions.filter(number=F("in_force"))
     return in_force
+
+
+def pii_policies(ids: Iterable[UUID | None]) -> dict[UUID | None, PiiPolicy]:
+    """The policies in force under these ids, and the default one under None. Inside `tenant_transaction`."""
+    wanted = {policy_id for policy_id in ids if policy_id is not None}
+    rows = policies_in_force().filter(policy_id__in=wanted) if wanted else ()
+    return {None: DEFAULT} | {row.policy_id: stored(row).policy for row in rows}
 
 
 def stored(row: Any) -> StoredPolicy:

@@ -5,6 +5,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import zip_longest
 from typing import Any
 from uuid import UUID
 
@@ -24,6 +25,7 @@ from foundation.search.embedders import embedder
 from governance import incidents, lifecycle
 from governance.crediting import credit
 from governance.judging import Judged, judge_many
+from governance.lessons import note_drafts
 from governance.models import (
     Admission,
     HeaderRevision,
@@ -35,10 +37,14 @@ from governance.models import (
     Version,
 )
 from governance.opening import Memory, Shown, verdict_place
+from governance.revealing import of_writer
 from governance.sealed import Payload, lookup, seal_version
 from governance.selectors import check_parents, inherited_subjects, reach_space
+from governance.services.ask_judge import owe_opinions
 from governance.services.name_subjects import check_subjects, name_subjects
 from governance.submissions import Submission
+from guard.pii import vault
+from guard.pii.vault import Deposit, Holding
 from guard.types import Decision
 from tenants.models import Resource
 from tenants.roles import POLICY
@@ -56,10 +62,6 @@ class _Draft:
     cube: MemCube
     version: Version
     admission: Admission
-
-    @property
-    def payload(self) -> Payload:
-        return payload_of(self.judged)
 
     @property
     def rejected(self) -> bool:
@@ -202,15 +204,30 @@ def draft_admission(judged: Judged, version: Version, at: datetime) -> Admission
     )
 
 
-def payload_of(judged: Judged) -> Payload:
+def payload_of(judged: Judged, references: Sequence[str | None]) -> Payload:
+    """What a version keeps. `references`: for each redaction, how the vault finds its value (none: it has none)."""
     part = judged.submission
     path = json.loads(judged.verdict.path.to_json())
-    return Payload(part.content, part.provenance, part.episode, part.metadata, path, judged.redactions, part.reason)
+    named = zip_longest(judged.redactions, references)
+    spans = [span if value is None else span | {"value": value} for span, value in named]
+    return Payload(part.content, part.provenance, part.episode, part.metadata, path, spans, part.reason)
 
 
-def seal_draft(cube: MemCube, version: Version, admission: Admission, judged: Judged, secret: bytes) -> Payload:
+def holding(cube: MemCube, version: Version, judged: Judged) -> Holding:
+    """What the version brings into the vault."""
+    subjects = tuple(cube.subject_ids)
+    return Holding(version.id, subjects, subjects[0] if subjects else cube.id, judged.originals)
+
+
+def version_key(cube: MemCube, version: Version) -> keys.NewKey:
+    return keys.NewKey("version", version.id, (cube.subject_ids or [cube.id])[0], cube.subject_ids)
+
+
+def seal_draft(
+    cube: MemCube, version: Version, admission: Admission, judged: Judged, secret: bytes, deposit: Deposit
+) -> Payload:
     """Seal the payload, the embedding and the decision record of one version under its key."""
-    payload = payload_of(judged)
+    payload = payload_of(judged, deposit.references_of(version.id))
     seal_version(cube, version, secret, payload, judged.embedding, judged.submission.parents)
     verdict = json.dumps(judged.record()).encode()
     admission.sealed_verdict = seal(secret, verdict_place(admission), verdict)
@@ -219,23 +236,24 @@ def seal_draft(cube: MemCube, version: Version, admission: Admission, judged: Ju
 
 def _write(principal: Principal, drafts: Sequence[_Draft | Problem], *, single: bool) -> list[Shown | Problem]:
     kept = [draft for draft in drafts if isinstance(draft, _Draft) and not draft.rejected]
-    secrets = keys.create_many(
-        [
-            keys.NewKey(
-                "version", draft.version.id, (draft.cube.subject_ids or [draft.cube.id])[0], draft.cube.subject_ids
-            )
-            for draft in kept
-        ]
-    )
-    for draft in kept:
-        seal_draft(draft.cube, draft.version, draft.admission, draft.judged, secrets[draft.version.id])
+    deposit = vault.prepare(holding(draft.cube, draft.version, draft.judged) for draft in kept)
+    version_keys = [version_key(draft.cube, draft.version) for draft in kept]
+    secrets = keys.create_many([*version_keys, *deposit.new_keys])
+    payloads = {
+        draft.cube.id: seal_draft(
+            draft.cube, draft.version, draft.admission, draft.judged, secrets[draft.version.id], deposit
+        )
+        for draft in kept
+    }
     with tenant_transaction():
         events = _insert(principal, kept)
+        deposit.insert(secrets)
         refusals = {
             id(draft): _refuse(principal, draft) for draft in drafts if isinstance(draft, _Draft) and draft.rejected
         }
+        note_drafts(principal, [draft for draft in drafts if isinstance(draft, _Draft)])
         _complete(drafts, single=single)
-    return [_outcome(draft, events, refusals) for draft in drafts]
+    return [_outcome(principal, draft, events, refusals, payloads) for draft in drafts]
 
 
 def _complete(drafts: Sequence[_Draft | Problem], *, single: bool) -> None:
@@ -269,6 +287,7 @@ def _insert(principal: Principal, kept: Sequence[_Draft]) -> dict[UUID, Any]:
         link_parents(draft.version, draft.judged.submission)
         owe_retirement(draft.cube)
     enqueue_many("search.index", [{"id": str(draft.cube.id)} for draft in kept])
+    owe_opinions([draft.version.id for draft in kept if draft.admission.state == Admission.State.HELD])
     return {draft.cube.id: _record(principal, draft, change) for draft, (_, change) in zip(kept, births, strict=True)}
 
 
@@ -321,7 +340,13 @@ def _codes(judged: Judged) -> dict[str, Any]:
     return {"reasons": list(judged.verdict.reasons), "fired": [s.name for s in judged.verdict.signals if s.fired]}
 
 
-def _outcome(draft: _Draft | Problem, events: dict[UUID, Any], refusals: dict[int, Any]) -> Shown | Problem:
+def _outcome(
+    principal: Principal,
+    draft: _Draft | Problem,
+    events: dict[UUID, Any],
+    refusals: dict[int, Any],
+    payloads: dict[UUID, Payload],
+) -> Shown | Problem:
     if isinstance(draft, Problem):
         return draft
     decision = draft.judged.record()
@@ -329,8 +354,14 @@ def _outcome(draft: _Draft | Problem, events: dict[UUID, Any], refusals: dict[in
         shown = decision_shown(draft.admission.id, decision)
         issued = receipt(refusals[id(draft)])
         return Rejected("A hard rule refused this memory.", extra={"admission": shown, "receipt": issued})
-    memory = Memory(draft.cube, draft.version, draft.judged.submission.parents, draft.payload)
+    memory = written(principal, draft.cube, draft.version, draft.judged, payloads[draft.cube.id])
     return Shown(memory, draft.admission, decision, receipt(events[draft.cube.id]))
+
+
+def written(principal: Principal, cube: MemCube, version: Version, judged: Judged, payload: Payload) -> Memory:
+    """A version just written, as its writer may see it: the values are those of the request."""
+    seen = of_writer(principal, judged.pii, payload, judged.originals)
+    return Memory(cube, version, judged.submission.parents, payload, seen)
 
 
 def decision_shown(admission_id: UUID, decision: dict[str, Any]) -> dict[str, Any]:

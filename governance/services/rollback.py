@@ -16,11 +16,12 @@ from foundation.kernel.scope import tenant_transaction
 from foundation.keyring import keys
 from foundation.rest import idempotency
 from foundation.rest.etags import etag, require_match
-from governance import lifecycle, opening
+from governance import lifecycle, opening, revealing
 from governance.models import Admission, HeaderRevision, LineageEdge, MemCube, State, Version
 from governance.opening import Memory, Row, Shown, decision_of
 from governance.sealed import Payload, open_embedding, seal_version
 from governance.selectors import reach_cube
+from guard.pii import vault
 
 
 def roll_back(principal: Principal, *, memory_id: UUID, if_match: str, to_version: int, reason: str) -> Shown:
@@ -92,6 +93,7 @@ def _write(principal: Principal, target: Row, fresh: Version, payload: Payload, 
         reach_cube(principal, cube, Act.MEMORY_ROLLBACK)
         require_match(if_match, etag(cube.version, cube.rev))
         fresh.save(force_insert=True)
+        vault.carry(target.version.id, fresh.id)
         admission = Admission(
             memcube_id=cube.id,
             version=fresh.number,
@@ -108,13 +110,16 @@ def _write(principal: Principal, target: Row, fresh: Version, payload: Payload, 
         change = lifecycle.change(
             cube, act=Act.MEMORY_ROLLBACK, principal=principal, state=State.ACTIVE, version=fresh.number, erase_at=None
         )
+        told = revealing.ask(principal, [(cube, fresh)])
         event = record(
             principal,
             Act.MEMORY_ROLLBACK,
             target=Target("memory", cube.id, fresh.number),
-            detail={"to_version": target.version.number},
+            detail={"to_version": target.version.number} | told.detail(),
             changes=[change],
         )
         enqueue("search.index", {"id": str(cube.id)})
         idempotency.complete(cube.id, 200)
-    return Shown(Memory(cube, fresh, target.parents, payload), admission, decision_of(admission, b""), receipt(event))
+    seen = told.seen(cube, fresh, payload, keys.open_many(told.key_ids))
+    memory = Memory(cube, fresh, target.parents, payload, seen)
+    return Shown(memory, admission, decision_of(admission, b""), receipt(event))

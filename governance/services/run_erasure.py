@@ -22,6 +22,8 @@ from governance.indexing import indexed
 from governance.models import ErasureItem, ErasureRequest, MemCube, Operation, State, Subject
 from governance.services.execute_erasure import STEPS
 from guard.lessons import erasing as lessons
+from guard.pii import vault
+from guard.pii.vault import Doomed
 
 Step = ErasureItem.Step
 AT_ONCE = ("named", "derived_sole")
@@ -39,14 +41,15 @@ def run_erasure(request_id: UUID, operation_id: UUID | None) -> ErasureRequest:
     _progress(operation_id, "freeze")
     forgetting.freeze(doomed)
     _note_keys(request, doomed)
+    values = _doom_values(request, doomed)
     _to_ledger(request, doomed)
     _progress(operation_id, "destroy")
     destruction, event = _destroy(request, doomed)
     _forget_lessons(request, doomed)
     _progress(operation_id, "probe")
-    _probe(doomed)
+    _probe(request, doomed, values.kept)
     _progress(operation_id, "certify")
-    return _finish(request, destruction, event, operation_id)
+    return _finish(request, destruction, event, operation_id, values.kept)
 
 
 def _request(request_id: UUID) -> ErasureRequest:
@@ -89,11 +92,26 @@ def _note_keys(request: ErasureRequest, doomed: list[UUID]) -> None:
                 ErasureItem.objects.filter(request_id=request.id, memcube_id=cube_id).update(key_ids=key_ids)
 
 
-def _destroy(request: ErasureRequest, doomed: list[UUID]) -> tuple[keys.Destruction, Event]:
+def _doom_values(request: ErasureRequest, doomed: list[UUID]) -> Doomed:
+    """Take the pseudonyms' values that die with the records and the subject out of the vault; their keys are noted with
+    those of the versions."""
+    values = forgetting.doom_values(_keys_noted(request, doomed), request.subject_id)
     with tenant_transaction():
-        items = ErasureItem.objects.filter(request_id=request.id)
-        key_ids = [key for item in items if item.memcube_id in doomed for key in item.key_ids]
-    evidence = forgetting.shred(doomed, [*key_ids, *([request.subject_id] if request.subject_id else [])])
+        item = ErasureItem.objects.filter(request_id=request.id, memcube_id__in=doomed).order_by("id").first()
+        if item is not None:
+            item.key_ids = [*item.key_ids, *(each for each in values.ids if each not in item.key_ids)]
+            item.save(force_update=True)
+    return values
+
+
+def _keys_noted(request: ErasureRequest, doomed: list[UUID]) -> list[UUID]:
+    with tenant_transaction():
+        items = ErasureItem.objects.filter(request_id=request.id, memcube_id__in=doomed)
+        return [key for item in items for key in item.key_ids]
+
+
+def _destroy(request: ErasureRequest, doomed: list[UUID]) -> tuple[keys.Destruction, Event]:
+    evidence = forgetting.shred(doomed, _keys_noted(request, doomed), request.subject_id)
     with tenant_transaction():
         if request.subject_id:
             unnamed = {"lookup": os.urandom(32), "sealed_name": None, "erased_at": now()}
@@ -110,26 +128,29 @@ def _forget_lessons(request: ErasureRequest, doomed: list[UUID]) -> None:
     lessons.forget(doomed, request.subject_id, spare=waiting)
 
 
-def _probe(doomed: list[UUID]) -> None:
-    """Look for what should be gone, in each store; raises `StillThere`."""
+def _probe(request: ErasureRequest, doomed: list[UUID], kept: int) -> None:
+    """Look for what should be gone, in each store; raises `StillThere`. `kept` values are a legal hold's."""
+    noted = _keys_noted(request, doomed)
     with tenant_transaction():
         if indexed(doomed) or MemCube.objects.filter(id__in=doomed).exclude(state=State.FORGOTTEN).exists():
+            raise StillThere
+        if vault.remains(noted, None if kept else request.subject_id):
             raise StillThere
 
 
 def _finish(
-    request: ErasureRequest, destruction: keys.Destruction, event: Event, operation_id: UUID | None
+    request: ErasureRequest, destruction: keys.Destruction, event: Event, operation_id: UUID | None, values_held: int
 ) -> ErasureRequest:
     with tenant_transaction():
         items = list(ErasureItem.objects.filter(request_id=request.id))
         kept = [item for item in items if item.step != Step.PURGED]
-        request.state = ErasureRequest.State.PARTIAL if kept else ErasureRequest.State.DONE
+        request.state = ErasureRequest.State.PARTIAL if kept or values_held else ErasureRequest.State.DONE
         request.assurance = destruction.assurance
         if destruction.assurance == Assurance.A1:  # an epoch key could not be destroyed yet
             _again(request, due=now() + RETRY)
         request.index_assurance = "A0"  # until the index is re-keyed
         request.finished_at = now()
-        certificate = issue(request, items, destruction, event)
+        certificate = issue(request, items, destruction, event, values_held=values_held)
         request.certificate_id = certificate.id
         request.save(force_update=True)
         if operation_id:

@@ -1,6 +1,6 @@
 """Search: the index proposes ids; rows are read again in scope, judged again by policy and state, then opened."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
@@ -19,14 +19,16 @@ from foundation.search.fusion import Fused
 from governance import lifecycle, opening
 from governance.models import MemCube, Retrieval, RetrievalHit, Space, State
 from governance.opening import Row
+from governance.revealing import Revelation
 from governance.sealed import lookup
 from governance.selectors import is_expired, may_read, reach_space
 from governance.services.name_subjects import find_subjects
 from governance.timeline import PRESENT, Moment, at_moment
 from governance.weighing import Found, sources_of, weigh
+from guard.pii.policy import PiiPolicy
 from guard.pii.pool import redactor
 from guard.pii.port import PiiUnavailable
-from guard.selectors import pii_policy
+from guard.selectors import pii_policies
 from tenants.policy import may, reachable_spaces
 
 MOST = 100
@@ -63,17 +65,19 @@ class _Candidates:
 def search(principal: Principal, *, question: Question) -> Answer:
     """The `k` best memories the principal may see. Raises `Unavailable` while the index is being rebuilt."""
     spaces = _spaces(principal, question)
-    asked = cleared(question.query, spaces)
+    policies = _policies(spaces)
+    asked = cleared(question.query, policies.values())
     plan = _plan(principal, question, asked, spaces)
     with tenant_transaction(snapshot=True):
         fused = index.search(plan)
         candidates = _judge_again(principal, fused, question)
-        known = sources_of(row for row, _ in candidates.rows)
-    opened = {memory.place: memory for memory in opening.unseal_existing([row for row, _ in candidates.rows])}
+        rows = [row for row, _ in candidates.rows]
+        known, told = sources_of(rows), opening.ask(principal, rows, policies)
+    opened = {memory.place: memory for memory in opening.unseal_existing(rows, told)}
     hits = [
         (opened[place], each) for row, each in candidates.rows if (place := (row.cube.id, row.version.number)) in opened
     ]
-    return _hand_out(principal, question, weigh(hits, known, asked), candidates.withheld)
+    return _hand_out(principal, question, weigh(hits, known, asked), candidates.withheld, told)
 
 
 def _spaces(principal: Principal, question: Question) -> frozenset[UUID] | None:
@@ -101,17 +105,23 @@ def _plan(principal: Principal, question: Question, asked: str, spaces: frozense
     )
 
 
-def cleared(query: str, spaces: frozenset[UUID] | None) -> str:
-    """The query with its personal data replaced as in the memories it should find, for each policy they were cleared
-    under. It is not stored; where the pass fails it is asked as it stands, and finds less."""
+def _policies(spaces: frozenset[UUID] | None) -> dict[UUID, PiiPolicy]:
+    """The policy in force in each space that is searched."""
     with tenant_transaction():
         reached = Space.objects.filter(deleted_at=None) if spaces is None else Space.objects.filter(id__in=spaces)
-        policy_ids = set(reached.values_list("pii_policy_id", flat=True))
+        named = dict(reached.values_list("id", "pii_policy_id"))
+        found = pii_policies(named.values())
+    return {space_id: found[policy_id] for space_id, policy_id in named.items()}
+
+
+def cleared(query: str, policies: Iterable[PiiPolicy]) -> str:
+    """The query with its personal data replaced as in the memories it should find, for each policy they were cleared
+    under. It is not stored; where the pass fails it is asked as it stands, and finds less."""
     key = keys.named("pseudonym")
     texts: dict[str, None] = {}  # in order, each once
-    for policy_id in policy_ids:
+    for policy in {each.ref: each for each in policies}.values():
         try:
-            texts[redactor().tokens(query, pii_policy(policy_id), key=key)] = None
+            texts[redactor().tokens(query, policy, key=key)] = None
         except PiiUnavailable:
             texts[query] = None
     return "\n".join(texts) or query
@@ -145,7 +155,7 @@ def _versions_at(cubes: dict[UUID, MemCube], moment: Moment) -> dict[UUID, int]:
     return at_moment(served, moment) if moment else served
 
 
-def _hand_out(principal: Principal, question: Question, found: list[Found], withheld: int) -> Answer:
+def _hand_out(principal: Principal, question: Question, found: list[Found], withheld: int, told: Revelation) -> Answer:
     """Leave out what was frozen since the snapshot, and write down what is handed out."""
     with tenant_transaction():
         ids = [each.memory.cube.id for each in found]
@@ -154,6 +164,7 @@ def _hand_out(principal: Principal, question: Question, found: list[Found], with
         kept = [each for each in found if each.memory.cube.id in left]
         retrieval = _keep(principal, kept, withheld)
         detail = {"retrieval": str(retrieval.id), "returned": [hit[:2] for hit in retrieval.hits]}
+        detail |= told.detail(each.memory.version.id for each in kept)
         event = record(principal, Act.MEMORY_SEARCH, detail=detail, query=question.query)
     return Answer(kept, retrieval.id, receipt(event))
 

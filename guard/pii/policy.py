@@ -106,6 +106,11 @@ class PiiPolicy:
         rule = self.rule(entity, path)
         return rule is not None and self.action(entity, path) is Action.PSEUDONYMISE and role in rule.reveal_to
 
+    def revealed_to(self, role: str) -> frozenset[Entity]:
+        """The kinds of which some value, somewhere, may be given back to this role."""
+        named = (rule for rule in self.rules if role in rule.reveal_to)
+        return frozenset(entity for rule in named for entity in ([rule.entity] if rule.entity else Entity))
+
     def rule(self, entity: Entity, path: str) -> Rule | None:
         """The most specific rule that matches, if any."""
         matching = [rule for rule in self.rules if rule.matches(entity, path)]
