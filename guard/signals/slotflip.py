@@ -9,8 +9,14 @@ SAME = 0.8
 
 
 def slotflips(path: Path, items: tuple[EvidenceItem, ...]) -> tuple[EvidenceItem, ...]:
-    """The records it contradicts. A source that flips its own answer corrects itself."""
+    """The records it contradicts. A source that flips its own answer corrects itself, whoever agreed with the old."""
     if not (path.question and path.outcome):
         return ()
-    rivals = (item for item in items if not item.own and item.path.outcome and item.path.question)
-    return tuple(item for item in rivals if compare(path, item.path).relation is Relation.CONFLICT)
+    rivals = [
+        item
+        for item in items
+        if item.path.outcome and item.path.question and compare(path, item.path).relation is Relation.CONFLICT
+    ]
+    return (
+        () if any(item.own and not item.recent for item in rivals) else tuple(item for item in rivals if not item.own)
+    )
