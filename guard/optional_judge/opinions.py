@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
 
@@ -26,6 +27,15 @@ from guard.optional_judge.question import VERSION
 KEPT_FOR = timedelta(days=30)
 SURE = 0.8
 """How sure the judge must be for its word to count as a lesson's confirmation."""
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """An opinion, or that the judge was asked: it is `waiting` for an answer, or the answer was not usable."""
+
+    opinion: Opinion | None = None
+    waiting: bool = False
+
 
 _WORDS = [word.value for word in Word]
 
@@ -45,12 +55,13 @@ def on_held(version_ids: Collection[UUID]) -> dict[UUID, Opinion]:
     return {row.version_id: _opinion(row) for row in rows}
 
 
-def by_key(matter_keys: Collection[bytes]) -> dict[bytes, Opinion | None]:
-    """What is known of these matters; None where the judge was asked and there is no opinion."""
+def by_key(matter_keys: Collection[bytes]) -> dict[bytes, Heard]:
+    """What is known of these matters; what was never put to the judge is absent."""
     with tenant_transaction():
-        rows = list(_living().filter(matter_key__in=list(matter_keys)).order_by("id"))
-    known: dict[bytes, Opinion | None] = dict.fromkeys((bytes(row.matter_key) for row in rows), None)
-    return known | {bytes(row.matter_key): _opinion(row) for row in rows if row.word in _WORDS}
+        rows = list(_living().filter(matter_key__in=list(matter_keys)).order_by("at", "id"))
+    heard = {bytes(row.matter_key): Heard(waiting=True) for row in rows}
+    heard |= {bytes(row.matter_key): Heard() for row in rows if row.word == JudgeOpinion.Word.NONE}
+    return heard | {bytes(row.matter_key): Heard(_opinion(row)) for row in rows if row.word in _WORDS}
 
 
 def confirmation(version_ids: Iterable[UUID]) -> Opinion | None:
