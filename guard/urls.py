@@ -2,9 +2,14 @@
 
 from django.urls import path
 
-from guard import api
+from guard.api import check, lessons, policies
 
 urlpatterns = [
-    path("pii_policies", api.PiiPolicies.as_view()),
-    path("pii_policies/<uuid:id>", api.OnePiiPolicy.as_view()),
+    path("pii_policies", policies.PiiPolicies.as_view()),
+    path("pii_policies/<uuid:id>", policies.OnePiiPolicy.as_view()),
+    path("lessons", lessons.Lessons.as_view()),
+    path("lessons/<uuid:id>", lessons.OneLesson.as_view()),
+    path("lessons/<uuid:id>:promote", lessons.LessonPromotion.as_view()),
+    path("lessons/<uuid:id>:retire", lessons.LessonRetirement.as_view()),
+    path("guard:check", check.GuardCheck.as_view()),
 ]

@@ -49,7 +49,7 @@ def _try(lesson_id: UUID, benign: Sequence[Pattern]) -> None:
         if lesson is None or lesson.state != Lesson.State.CANDIDATE:
             return
         store.verify([lesson])
-        state = _note(lesson, benign) if lesson.at_writing else Replayed.PASSED
+        state = _note(lesson, benign) if lesson.at_writing else _spared(lesson)
         if store.grounds_of(lesson).may_act(state) and not full():
             _activate(lesson)
 
@@ -60,6 +60,12 @@ def _note(lesson: Lesson, benign: Sequence[Pattern]) -> Replayed:
     kept = left.to_json() if state is not Replayed.REFUSED else lesson.pattern
     store.change(lesson, pattern=kept, replayed_at=now(), **fields)
     return state
+
+
+def _spared(lesson: Lesson) -> Replayed:
+    """What is never compared with candidates can flag nothing: only people's word decides."""
+    store.change(lesson, replayed=Replayed.NONE.value, replayed_at=now())
+    return Replayed.PASSED
 
 
 def full() -> bool:

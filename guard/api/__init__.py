@@ -1,0 +1,1 @@
+"""The guard's own doors, one file a resource."""
