@@ -6,6 +6,7 @@ from datetime import datetime
 from uuid import UUID
 
 from foundation.search.fusion import Fused
+from governance.disputes import heed
 from governance.opening import Memory, Row
 from governance.sealed import Provenance
 from guard.standing import (
@@ -57,7 +58,8 @@ def weigh(hits: Sequence[tuple[Memory, Fused]], known: Voices, question: str) ->
     """The hits with their standing towards the question, in their order. Nothing is left out."""
     memories = [memory for memory, _ in hits]
     weighed = weights(memories, known)
-    judged = standing([_hit(*each, weight, known) for each, weight in zip(hits, weighed, strict=True)], question)
+    read = [_hit(*each, weight, known) for each, weight in zip(hits, weighed, strict=True)]
+    judged = heed(memories, read, standing(read, question), question)
     return [
         Found(memory, fused, verdict.standing, verdict.trust, verdict.disputed_by)
         for (memory, fused), verdict in zip(hits, judged, strict=True)
