@@ -1,7 +1,7 @@
 """The slow part of an admission, outside every transaction: clear of personal data, embed, gather evidence, judge."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
@@ -13,17 +13,18 @@ from foundation.keyring import keys
 from foundation.search.embedders import embedder
 from foundation.search.index import pack, unpack
 from governance.evidence import Shown, gather
-from governance.grounds import Grounds
 from governance.incidents import incident_key
 from governance.models import Space
 from governance.submissions import Submission
+from guard.grounds import Grounds
 from guard.pii.document import flatten, rebuild
 from guard.pii.policy import PiiPolicy
 from guard.pii.pool import redactor
 from guard.pii.port import NOTHING_KNOWN, Known, Original, PiiUnavailable, Redaction
+from guard.replay import held, told
 from guard.selectors import pii_policy
 from guard.services.judge import judge
-from guard.types import Candidate, Decision, Episode, GuardPolicy, Signal, Verdict
+from guard.types import Candidate, Episode, GuardPolicy, Verdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,9 +52,7 @@ class Judged:
         """The decision record, as sealed beside the version: with it the verdict can be judged again offline."""
         verdict = self.verdict
         return {
-            "decision": verdict.decision.value,
-            "reasons": list(verdict.reasons),
-            "signals": [_signal(each) for each in verdict.signals],
+            **told(verdict),
             "redactions": self.redactions,
             "policy": {"pii": self.pii_policy, "guard": verdict.policy},
             "shape": verdict.shape.value,
@@ -157,24 +156,6 @@ def candidate_of(principal_id: UUID, part: Submission, subjects: tuple[UUID, ...
         parents=part.parents,
         forged=forged,
     )
-
-
-def held(verdict: Verdict, reason: str) -> Verdict:
-    """A memory whose personal data could not be cleared is held, unless it is refused anyway."""
-    if verdict.decision is Decision.REJECT:
-        return verdict
-    return replace(verdict, decision=Decision.HOLD, reasons=(*verdict.reasons, reason))
-
-
-def _signal(signal: Signal) -> dict[str, Any]:
-    evidence = [[str(ref), number] for ref, number in signal.evidence]
-    return {
-        "name": signal.name,
-        "p": signal.p,
-        "fired": signal.fired,
-        "score": signal.score,
-        "evidence": evidence,
-    }
 
 
 def _spans(redaction: Redaction | PiiUnavailable) -> list[dict[str, Any]]:

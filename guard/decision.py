@@ -24,17 +24,12 @@ HOLDS = frozenset(
 NOTES = frozenset({"single-source", "high-impact", "thin-evidence", "lesson", "recurring"})
 
 HEED = 0.5
-"""What a lesson's match, or a phrase that recurs in the write window, multiplies the graded p-values by: at the most
-twice alpha of those that match are held, and by the lessons' replay at most 0.5 % of benign records match."""
+"""What a lesson's match multiplies the graded p-values by: at most twice alpha of what matches is held, and by the
+lessons' replay at most 0.5 % of benign records match."""
 
 
 def fires(name: str, p: float, alpha: float) -> bool:
     return p <= SHARES[name] * alpha
-
-
-def heeded(warnings: int) -> float:
-    """The factor on graded p-values for this many kinds of warning."""
-    return float(HEED ** min(warnings, 2))
 
 
 def decide(reasons: Sequence[str]) -> Decision:

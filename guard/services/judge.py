@@ -7,12 +7,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from importlib.resources import files
+from math import prod
 
 import numpy as np
 from numpy.typing import NDArray
 
 from guard.calibration import tail_for
-from guard.decision import decide, fires, heeded, incident_of
+from guard.decision import HEED, decide, fires, incident_of
 from guard.normalise import Normal, normalise
 from guard.paths import OWN_TYPES, build_path, read_episode, targets
 from guard.signals.consensus import opposition
@@ -20,11 +21,12 @@ from guard.signals.directives import hard_directives
 from guard.signals.effect import asked_only_to_read, unseen_effects
 from guard.signals.ground import aliased, ground_score
 from guard.signals.instruction import instruction_score
+from guard.signals.recurrence import recurrence_p, recurring
 from guard.signals.slotflip import slotflips
 from guard.types import Candidate, Effect, Episode, Evidence, GuardPolicy, Path, Ref, Shape, Signal, Verdict
 
 DEFAULT = GuardPolicy()
-RULES = 2
+RULES = 3
 """Raised when a rule changes so that the same record may get another verdict."""
 
 
@@ -118,8 +120,8 @@ def _opinions(
 ) -> Iterator[Opinion]:
     ranked = tuple(sorted(evidence.items, key=lambda item: (-item.similarity, str(item.id), item.version)))
     evidence = replace(evidence, items=ranked)
-    warnings = [*_lessons(evidence)]
-    factor = heeded(len(warnings))
+    warnings = [*_lessons(evidence), *_recurrence(case.path, evidence)]
+    factor = prod(warning.signal.p for warning in warnings if warning.signal)
     yield from warnings
     yield from _provenance(case)
     yield _hidden(case)
@@ -140,7 +142,15 @@ def _lessons(evidence: Evidence) -> Iterator[Opinion]:
     if evidence.lessons:
         refs = tuple((lesson.id, lesson.version) for lesson in evidence.lessons)
         surest = max(lesson.confidence for lesson in evidence.lessons)
-        yield Opinion(Signal("lesson", heeded(1), False, refs, surest), ("lesson",))
+        yield Opinion(Signal("lesson", HEED, False, refs, surest), ("lesson",))
+
+
+def _recurrence(path: Path, evidence: Evidence) -> Iterator[Opinion]:
+    """A new phrase that comes back in what was written last: it weighs on the graded signals, never by itself."""
+    found = recurring(path, evidence.items)
+    if found:
+        p = recurrence_p(path, evidence.items)
+        yield Opinion(Signal("recurrence", p, False, (), float(len(found))), ("recurring",))
 
 
 def _provenance(case: Case) -> Iterator[Opinion]:

@@ -35,6 +35,7 @@ def parser() -> argparse.ArgumentParser:
     _serving(commands)
     _people(commands)
     _upkeep(commands)
+    _judging(commands)
     commands.add_parser("demo", help="run the main job on real data and print what happened", add_help=False)
     commands.add_parser("verify", help="verify exported files offline (memwrit verify --help)", add_help=False)
     return top
@@ -83,6 +84,23 @@ def _upkeep(commands: Commands) -> None:
     for name, does in (("reindex", "rebuild the search index from PostgreSQL"), ("parity", "compare index and rows")):
         command = _command(commands, name, does, _deferred(name))
         command.add_argument("--tenant", metavar="ID", help="one tenant only")
+
+
+def _judging(commands: Commands) -> None:
+    guard = commands.add_parser("guard", help="the guard's verdicts").add_subparsers(required=True, metavar="ACTION")
+    replay = _command(guard, "replay", "judge recorded decisions again; the same must come out", _replay)
+    what = replay.add_mutually_exclusive_group(required=True)
+    what.add_argument("--tenant", metavar="ID", help="a tenant's newest decisions")
+    what.add_argument("--bundle", metavar="FILE", help="decisions saved before, with no database at hand")
+    replay.add_argument("--admission", action="append", default=[], metavar="ID", help="this one; may be repeated")
+    replay.add_argument("--limit", type=int, default=1000, help="how many of the newest (1000)")
+    replay.add_argument("--save", metavar="FILE", help="also write them to a new file, as readable text")
+
+
+def _replay(arguments: argparse.Namespace) -> int:
+    if arguments.bundle:
+        return int(import_module("memwrit.commands.replay").offline(arguments))
+    return _deferred("replay")(arguments)
 
 
 def _command(commands: Commands, name: str, does: str, run: Command) -> argparse.ArgumentParser:

@@ -95,6 +95,13 @@ def sweep_opinions() -> None:
     sweep()
 
 
+def recalibrate_guard() -> None:
+    """Learn the tenant's own thresholds from what it admits."""
+    from governance.services.recalibrate import recalibrate
+
+    recalibrate()
+
+
 _began = time.monotonic()
 
 
@@ -108,6 +115,7 @@ upkeep = Upkeep(
         Duty("key recovery", recover_keys, 15.0),
         Duty("index restoration", restore_index, 15.0),
         Duty("key sweep", sweep_keys, 3600.0),
+        Duty("guard calibration", recalibrate_guard, 21600.0),
         Duty("opinion sweep", sweep_opinions, 3600.0),
         Duty("lessons", keep_lessons, 3600.0),
     )
