@@ -75,7 +75,7 @@ class Lessons(_Lessons):
         """List lessons, newest first. Those who do not write lessons see the active ones."""
         pages = pager("lessons", self.query)
         with tenant_transaction():
-            page = pages.page(self._asked(), lambda row: row)
+            page = pages.page(self._listed(), lambda row: row)
             store.verify(page.data)
         texts = store.bodies(page.data)
         found = [(lesson, texts[lesson.id]) for lesson in page.data if lesson.id in texts]
@@ -97,7 +97,7 @@ class Lessons(_Lessons):
     def replay(self, request: Request, done: Done) -> Response:
         return self.again(done.resource_id, 201)
 
-    def _asked(self) -> Any:
+    def _listed(self) -> Any:
         wanted = {"state": "state", "space": "space_id"}
         filters = {column: self.query[name] for name, column in wanted.items() if name in self.query}
         return shown_to(self.principal).filter(**filters)
