@@ -15,7 +15,7 @@ from governance.services.withdraw import withdraw
 from guard.models import CalibrationVersion
 from guard.replay import Bundle, Outcome, replay
 from guard.types import GuardPolicy
-from tests.governance.builders import admitted, drain, submission
+from tests.governance.builders import admitted, submission
 
 FACTS = [
     "The Varn mill was built in 1887 by Otto Lang.",
