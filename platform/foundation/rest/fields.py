@@ -96,6 +96,29 @@ class Integer(serializers.Field):
         return {"type": "integer", "minimum": self.min_value, "maximum": self.max_value}
 
 
+class Number(serializers.Field):
+    """A number between two bounds, both included; not `true`, not NaN."""
+
+    default_error_messages = {"invalid": "Not a number.", "range": "Out of range."}
+
+    def __init__(self, *, min_value: float, max_value: float, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.min_value, self.max_value = min_value, max_value
+
+    def to_internal_value(self, data: Any) -> float:
+        if isinstance(data, bool) or not isinstance(data, int | float):
+            self.fail("invalid")
+        if not self.min_value <= data <= self.max_value:
+            self.fail("range")
+        return float(data)
+
+    def to_representation(self, value: Any) -> float:
+        return float(value)
+
+    def openapi(self) -> dict[str, Any]:
+        return {"type": "number", "minimum": self.min_value, "maximum": self.max_value}
+
+
 class Boolean(serializers.Field):
     """`true` or `false`."""
 
