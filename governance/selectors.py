@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Q
+from django.db.models import Count, Q
 
 from audit.acts import Act
 from audit.services.receipts import receipt
@@ -281,3 +281,13 @@ def incidents(principal: Principal, *, state: str | None) -> Any:
     if reach is not None:
         found = found.filter(id__in=Admission.objects.filter(space_id__in=reach).values("incident_id"))
     return found if state is None else found.filter(state=state)
+
+
+def incident_counts(principal: Principal, rows: Sequence[Incident]) -> dict[UUID, tuple[int, int]]:
+    """How many records within reach wait in each incident, and of how many sources all of its records are."""
+    held = Q(state=Admission.State.HELD)
+    found = admissions(principal, state=None).filter(incident_id__in=[row.id for row in rows])
+    counted = found.values_list("incident_id").annotate(
+        waiting=Count("id", filter=held), sources=Count("source_key", distinct=True)
+    )
+    return {incident_id: (waiting, sources) for incident_id, waiting, sources in counted.order_by()}

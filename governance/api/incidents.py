@@ -3,7 +3,6 @@
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Count, Q
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -18,7 +17,7 @@ from foundation.rest.views import Endpoint
 from governance import selectors
 from governance.api import shapes
 from governance.api.erasure import find_operation, started
-from governance.models import Admission, Incident
+from governance.models import Incident
 from governance.services.review_incident import review_incident
 
 
@@ -53,14 +52,6 @@ def _body(row: Incident, counts: dict[UUID, tuple[int, int]]) -> dict[str, Any]:
     }
 
 
-def _counts(endpoint: Endpoint, rows: list[Incident]) -> dict[UUID, tuple[int, int]]:
-    """How many records within reach wait in each, and of how many sources they are."""
-    held = Q(state=Admission.State.HELD)
-    found = selectors.admissions(endpoint.principal, state=None).filter(incident_id__in=[row.id for row in rows])
-    counted = found.values_list("incident_id").annotate(Count("id", filter=held), Count("source_key", distinct=True))
-    return {incident_id: (waiting, sources) for incident_id, waiting, sources in counted.order_by()}
-
-
 class Incidents(Endpoint):
     """Incidents: what is wrong with several held memories at once."""
 
@@ -75,7 +66,7 @@ class Incidents(Endpoint):
         with tenant_transaction():
             rows = selectors.incidents(self.principal, state=self.query.get("state"))
             page = pages.page(rows, lambda row: row, order="id")
-            counts = _counts(self, page.data)
+            counts = selectors.incident_counts(self.principal, page.data)
         return Response(page.body() | {"data": [_body(row, counts) for row in page.data]})
 
 
@@ -92,7 +83,7 @@ class OneIncident(Endpoint):
             row = selectors.incidents(self.principal, state=None).filter(id=id).first()
             if row is None:
                 raise NotFound
-            return Response(_body(row, _counts(self, [row])))
+            return Response(_body(row, selectors.incident_counts(self.principal, [row])))
 
 
 class _Decision(Endpoint):

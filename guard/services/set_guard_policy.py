@@ -1,4 +1,4 @@
-"""Choose how the guard judges a tenant's memories. Every choice is a version; decisions cite the one that judged them."""
+"""Choose how the guard judges a tenant's memories. Every choice is a version; decisions cite theirs."""
 
 from __future__ import annotations
 
