@@ -28,6 +28,7 @@ class Act(StrEnum):
     MEMORY_REVISE = "memory.revise"
     MEMORY_RELABEL = "memory.relabel"
     MEMORY_WITHDRAW = "memory.withdraw"
+    MEMORY_REVEAL = "memory.reveal"
     MEMORY_ROLLBACK = "memory.rollback"
     MEMORY_RESTRICT = "memory.restrict"
     MEMORY_ERASE = "memory.erase"

@@ -156,11 +156,16 @@ def show(
     ]
 
 
+def payload_of(row: Row, secret: bytes) -> Payload:
+    """The payload as it is stored; raises `Integrity`."""
+    return open_version(row.cube, row.version, secret, row.parents)
+
+
 def _open(row: Row, secrets: Mapping[UUID, bytes], told: Revelation) -> Memory:
     secret = secrets.get(row.version.id)
     if secret is None:
         raise Erased
-    payload = open_version(row.cube, row.version, secret, row.parents)
+    payload = payload_of(row, secret)
     seen = told.seen(row.cube, row.version, payload, secrets)
     return Memory(row.cube, row.version, row.parents, payload, None if seen is payload else seen)
 

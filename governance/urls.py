@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from governance.api import erasure, feedback, holds, incidents, memories, reviews, spaces
+from governance.api import erasure, feedback, holds, incidents, memories, pseudonyms, reviews, spaces
 
 urlpatterns = [
     path("spaces", spaces.Spaces.as_view()),
@@ -13,10 +13,13 @@ urlpatterns = [
     path("memories/<uuid:id>", memories.OneMemory.as_view()),
     path("memories/<uuid:id>:rollback", memories.MemoryRollback.as_view()),
     path("memories/<uuid:id>:feedback", feedback.MemoryFeedback.as_view()),
+    path("memories/<uuid:id>:reveal", pseudonyms.MemoryReveal.as_view()),
     path("memories/<uuid:id>/versions", memories.MemoryVersions.as_view()),
     path("memories/<uuid:id>/versions/<int:number>", memories.MemoryVersion.as_view()),
     path("memories/<uuid:id>/diff", memories.MemoryDiff.as_view()),
     path("memories/<uuid:id>/lineage", memories.MemoryLineage.as_view()),
+    path("pii_policies:simulate", pseudonyms.PolicySimulation.as_view()),
+    path("pii_policies/<uuid:id>:simulate", pseudonyms.OnePolicySimulation.as_view()),
     path("retrievals/<uuid:id>", memories.OneRetrieval.as_view()),
     path("admissions", reviews.Admissions.as_view()),
     path("admissions/<uuid:id>", reviews.OneAdmission.as_view()),

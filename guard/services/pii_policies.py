@@ -36,7 +36,7 @@ class Terms:
 def create_pii_policy(principal: Principal, *, name: str, terms: Terms) -> tuple[StoredPolicy, Event]:
     """A new policy, version 1. Raises `Validation` when the name is taken or the rules contradict themselves."""
     may(principal, Act.CONFIG_CHANGE)
-    _check(terms)
+    check_terms(terms)
     policy = PiiPolicyRecord(name=name)
     with tenant_transaction():
         _save_new(policy)
@@ -53,7 +53,7 @@ def replace_pii_policy(
     Raises `NotFound`, `VersionConflict` when it was changed since it was read, and `Validation`.
     """
     may(principal, Act.CONFIG_CHANGE)
-    _check(terms)
+    check_terms(terms)
     with tenant_transaction():
         policy = PiiPolicyRecord.objects.select_for_update().filter(id=policy_id).first()
         if policy is None:
@@ -93,7 +93,7 @@ def _detail(terms: Terms) -> dict[str, Any]:
     return {"mode": terms.mode.value, "default_action": terms.default_action.value, "rules": len(terms.rules)}
 
 
-def _check(terms: Terms) -> None:
+def check_terms(terms: Terms) -> None:
     """Refuse rules that could never hold: two for the same thing, a revealed value that is gone, a kept secret."""
     errors = []
     seen: set[tuple[Entity | None, str | None]] = set()

@@ -70,6 +70,8 @@ GUARD_HOLDS_PER_SOURCE = int(env.text("GUARD_HOLDS_PER_SOURCE", "100"))
 GUARD_HOLDS_PER_WRITER = int(env.text("GUARD_HOLDS_PER_WRITER", "1000"))
 # How many lessons of a tenant may be active at once.
 LESSON_CAP = int(env.text("LESSON_CAP", "200"))
+# How many values a person may have revealed at once, and how many a minute after that.
+REVEAL_RATE = (int(env.text("REVEAL_BURST", "20")), float(env.text("REVEAL_PER_MINUTE", "1")))
 PII_WORKERS = int(env.text("PII_WORKERS", "1"))
 PII_TIMEOUT = float(env.text("PII_TIMEOUT", "10"))
 PII_LANGUAGE = env.text("PII_LANGUAGE", "en")

@@ -17,6 +17,7 @@ from tests.api.builders import ROLES, Api, World
 TABLE = Path(__file__).resolve().parents[2] / "docs" / "permissions.md"
 ROW = re.compile(r"^\| (\w+)\s+\| `([^`]+)`\s+\| `([^`]+)`\s+\|(.*)\|$")
 BODIES = {
+    "/v1/memories/{id}:reveal": {"token": "<PERSON_0123456789>", "reason": "r"},
     "/v1/memories/{id}:rollback": {"to_version": 1, "reason": "r"},
     "/v1/admissions/{id}:approve": {"reason": "r"},
     "/v1/admissions/{id}:reject": {"reason": "r"},
