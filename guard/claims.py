@@ -98,8 +98,11 @@ def same(one: TypedValue, other: TypedValue) -> bool:
             or other.text.startswith(one.text)
             or one.text.lstrip("-")[1:] == other.text.lstrip("-")[1:]
         )
+    if _initials(one.text, other.text):
+        return True
     mine, theirs = _words(one.text), _words(other.text)
-    return (bool(mine and theirs) and (mine <= theirs or theirs <= mine)) or _initials(one.text, other.text)
+    abbreviated = re.search(r"\b[a-z]\b", f"{one.text} {other.text}")
+    return bool(mine and theirs) and (mine == theirs if abbreviated else mine <= theirs or theirs <= mine)
 
 
 def _initials(one: str, other: str) -> bool:

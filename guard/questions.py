@@ -107,13 +107,18 @@ def _choices(query: str, values: Sequence[TypedValue]) -> tuple[frozenset[str], 
 
 
 def _last(text: str) -> frozenset[str]:
-    names = [value.text for value in typed_values(text) if value.kind is ValueKind.ENTITY]
-    return words(names[-1]) if names else frozenset(terms(text)[-1:])
+    """The name the text ends in, else its last word."""
+    ends = frozenset(terms(text)[-1:])
+    return next((name for name in reversed(_names(text)) if ends <= name), ends)
 
 
 def _first(text: str) -> frozenset[str]:
-    names = [value.text for value in typed_values(text) if value.kind is ValueKind.ENTITY]
-    return words(names[0]) if names else frozenset(terms(text)[:1])
+    starts = frozenset(terms(text)[:1])
+    return next((name for name in _names(text) if starts <= name), starts)
+
+
+def _names(text: str) -> list[frozenset[str]]:
+    return [words(value.text) for value in typed_values(text) if value.kind is ValueKind.ENTITY]
 
 
 def _opposite(query: str) -> frozenset[str]:

@@ -59,6 +59,10 @@ def terms(text: str) -> tuple[str, ...]:
     )
 
 
+_LEAST = {"s": 3, "ies": 3, "ied": 3}
+"""How many letters must be left of a word when an ending is taken off."""
+
+
 @lru_cache(maxsize=16384)
 def stem(word: str) -> str:
     """One form for "place", "places", "placed" and "placing". Stemming twice changes nothing."""
@@ -66,7 +70,7 @@ def stem(word: str) -> str:
         return word
     low = word.lower().removesuffix("'s").removesuffix("’s").strip("'-")
     for ending in ("ingly", "edly", "ing", "ies", "ied", "ed", "es", "s", "ly"):
-        if low.endswith(ending) and len(low) - len(ending) >= 4 and not low.endswith("ss"):
+        if low.endswith(ending) and len(low) - len(ending) >= _LEAST.get(ending, 4) and not low.endswith("ss"):
             low = low[: -len(ending)] + ("y" if ending in ("ies", "ied") else "")
             break
     if len(low) > 4 and low[-1] == low[-2] and low[-1] not in "aeiols":
