@@ -1,6 +1,9 @@
 """Every verdict can be judged again from its record, with the same result; and thresholds are learnt from verdicts."""
 
 import json
+import os
+import subprocess
+import sys
 from dataclasses import replace
 
 from foundation.kernel.scope import tenant_scope, tenant_transaction
@@ -136,3 +139,18 @@ def test_one_tenants_thresholds_are_not_anothers(agent, space, other_tenant, mon
         assert versions() == []
         assert recalibrate() is None
     assert versions() == [(1, 3)]
+
+
+def test_the_command_needs_no_database_for_a_saved_decision(agent, space, tmp_path):
+    known(agent, space)
+    file, empty = tmp_path / "decisions.jsonl", tmp_path / "data"
+    file.write_text("".join(json.dumps(each.to_json()) + "\n" for each in bundles()))
+    empty.mkdir()
+    command = [sys.executable, "-m", "memwrit.cli", "guard", "replay", "--json", "--bundle", str(file)]
+    bare = {"MEMWRIT_DATA": str(empty), "PATH": os.environ["PATH"], "PYTHONPATH": os.pathsep.join(sys.path)}
+    done = subprocess.run(command, env=bare, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 0, done.stderr
+    assert [json.loads(line)["outcome"] for line in done.stdout.splitlines()] == ["same"] * 3
+    assert list(empty.iterdir()) == []
+    file.write_text(file.read_text().replace('"single-source"', '"high-impact"'))
+    assert subprocess.run(command, env=bare, capture_output=True, timeout=120, check=False).returncode == 1
