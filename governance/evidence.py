@@ -19,6 +19,8 @@ from governance.sealed import lookup
 from governance.selectors import may_read
 from governance.submissions import Submission
 from governance.weighing import Weight, origin_of, path_of, speaker_of, weights
+from guard.lessons.matching import Known as Lesson
+from guard.lessons.reading import at_writing
 from guard.selectors import calibration, guard_policy
 from guard.trust import Speaker, Voices, voices
 from guard.types import Calibration, Evidence, EvidenceItem, GuardPolicy, Ref
@@ -46,6 +48,7 @@ class Gathered:
 
     shown: list[Shown]
     policy: GuardPolicy
+    lessons: tuple[Lesson, ...] = ()
 
 
 def gather(principal: Principal, parts: Sequence[Submission], embeddings: Sequence[Vectors | None]) -> Gathered:
@@ -57,11 +60,12 @@ def gather(principal: Principal, parts: Sequence[Submission], embeddings: Sequen
         nearest = [_nearest(plan) for plan in plans]
         rows = _rows(principal, {(hit.id, hit.version) for hits in nearest for hit in hits})
         known = voices({*keys, *(bytes(row.version.source_key) for row in rows)})
-        policy, own = guard_policy(), calibration()
+        policy, own, lessons = guard_policy(), calibration(), at_writing(principal)
     memories = {memory.place: memory for memory in opening.unseal_existing(rows)}
     near = [_opened(memories, hits) for hits in nearest]
     speakers = [(key, principal.id) for key in keys]
-    return Gathered([_shown(*each, known, own) for each in zip(parts, near, speakers, strict=True)], policy)
+    shown = [_shown(*each, known, own) for each in zip(parts, near, speakers, strict=True)]
+    return Gathered(shown, policy, lessons)
 
 
 def _opened(memories: dict[Ref, Memory], hits: Sequence[Hit]) -> list[tuple[Memory, Hit]]:

@@ -1,7 +1,7 @@
 """The slow part of an admission, outside every transaction: clear of personal data, embed, gather evidence, judge."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 from uuid import UUID
 
@@ -12,19 +12,20 @@ from foundation.kernel.problems import PiiBlocked
 from foundation.keyring import keys
 from foundation.search.embedders import embedder
 from foundation.search.index import pack, unpack
-from governance.evidence import Shown, gather
+from governance.evidence import Gathered, Shown, gather
 from governance.incidents import incident_key
 from governance.models import Space
 from governance.submissions import Submission
 from guard.grounds import Grounds
+from guard.lessons.matching import matches
 from guard.pii.document import flatten, rebuild
 from guard.pii.policy import PiiPolicy
 from guard.pii.pool import redactor
 from guard.pii.port import NOTHING_KNOWN, Known, Original, PiiUnavailable, Redaction
 from guard.replay import held, told
 from guard.selectors import pii_policy
-from guard.services.judge import judge
-from guard.types import Candidate, Episode, GuardPolicy, Verdict
+from guard.services.judge import judge_case, prepare
+from guard.types import Candidate, Episode, Verdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +87,7 @@ def judge_many(
     return [
         redaction
         if isinstance(redaction, PiiBlocked)
-        else _judged(principal, part, subjects, redaction, embedding, shown, gathered.policy, policy)
+        else _judged(principal, part, subjects, redaction, embedding, shown, gathered, policy)
         for (part, redaction), embedding, subjects, shown in zip(
             cleared, embeddings, subject_ids, gathered.shown, strict=True
         )
@@ -105,11 +106,14 @@ def _judged(
     redaction: Redaction | PiiUnavailable,
     embedding: np.ndarray | None,
     shown: Shown,
-    policy: GuardPolicy,
+    gathered: Gathered,
     pii: PiiPolicy,
 ) -> Judged:
     candidate = candidate_of(principal.id, part, subjects, forged=_forged(principal, part))
-    verdict = judge(candidate, embedding, shown.evidence, policy)
+    case, policy = prepare(candidate), gathered.policy
+    fitting = matches(case.path, gathered.lessons, keys.named("lookup"))
+    shown = replace(shown, evidence=replace(shown.evidence, lessons=fitting))
+    verdict = judge_case(case, embedding, shown.evidence, policy)
     if isinstance(redaction, PiiUnavailable):
         verdict = held(verdict, redaction.reason.value)
     grounds = Grounds.of(shown.evidence, policy, forged=candidate.forged)
