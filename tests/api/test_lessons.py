@@ -205,7 +205,12 @@ def test_a_repeated_request_writes_one_lesson(here):
 
 def test_a_lesson_that_flags_benign_records_is_refused_and_says_so(here):
     for number in range(3):
-        episode = {"question": f"Tidy shelf {number}", "knowledge": "", "action": f"shelf.write({number})", "outcome": "ok"}
+        episode = {
+            "question": f"Tidy shelf {number}",
+            "knowledge": "",
+            "action": f"shelf.write({number})",
+            "outcome": "ok",
+        }
         answer = here.agent.post(
             "/v1/memories", {"space": here.space, "content": f"Tidied shelf {number}.", "episode": episode}
         )
