@@ -1,5 +1,6 @@
 """The slow part of an admission, outside every transaction: clear of personal data, embed, gather evidence, judge."""
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -22,7 +23,7 @@ from guard.pii.document import flatten, rebuild
 from guard.pii.policy import PiiPolicy
 from guard.pii.pool import redactor
 from guard.pii.port import NOTHING_KNOWN, Known, Original, PiiUnavailable, Redaction
-from guard.replay import held, told
+from guard.replay import NOT_EMBEDDED, held, told, unjudged
 from guard.selectors import pii_policy
 from guard.services.judge import judge_case, prepare
 from guard.types import Candidate, Episode, Verdict
@@ -64,6 +65,7 @@ class Judged:
         }
 
 
+log = logging.getLogger(__name__)
 RESERVED = frozenset({"system", "operator", "reviewer", "guard", "memwrit"})
 """Source types that no credential may claim."""
 
@@ -80,8 +82,7 @@ def judge_many(
     personal data whatever the recognisers think of them."""
     policy = pii_policy(space.pii_policy_id)
     cleared = _clear(submissions, policy, known)
-    texts = [part.searchable() for part, redaction in cleared if isinstance(redaction, Redaction)]
-    vectors = iter(_as_sealed(embedder().embed(texts)) if texts else ())
+    vectors = iter(_embedded([part.searchable() for part, redaction in cleared if isinstance(redaction, Redaction)]))
     embeddings = [next(vectors) if isinstance(redaction, Redaction) else None for _, redaction in cleared]
     gathered = gather(principal, [part for part, _ in cleared], embeddings)
     return [
@@ -94,9 +95,14 @@ def judge_many(
     ]
 
 
-def _as_sealed(vectors: np.ndarray) -> list[np.ndarray]:
-    """The embeddings in the precision they are sealed in, so that a replay judges the very same numbers."""
-    return [unpack(pack(vector)) for vector in vectors]
+def _embedded(texts: Sequence[str]) -> Sequence[np.ndarray | None]:
+    """The embeddings in the precision they are sealed in, so that a replay judges the very same numbers; none where the
+    encoder fails, and what could not be compared is held."""
+    try:
+        return [unpack(pack(vector)) for vector in embedder().embed(list(texts))] if texts else []
+    except Exception as error:  # whatever it is: a missing model, a crash, no memory
+        log.error("texts were not embedded: %s", type(error).__qualname__)
+        return [None] * len(texts)
 
 
 def _judged(
@@ -110,16 +116,30 @@ def _judged(
     pii: PiiPolicy,
 ) -> Judged:
     candidate = candidate_of(principal.id, part, subjects, forged=_forged(principal, part))
-    case, policy = prepare(candidate), gathered.policy
-    fitting = matches(case.path, gathered.lessons, keys.named("lookup"))
-    shown = replace(shown, evidence=replace(shown.evidence, lessons=fitting))
-    verdict = judge_case(case, embedding, shown.evidence, policy)
+    verdict, shown = _verdict(candidate, embedding, shown, gathered)
     if isinstance(redaction, PiiUnavailable):
         verdict = held(verdict, redaction.reason.value)
+    elif embedding is None:
+        verdict = held(verdict, NOT_EMBEDDED)
+    policy = gathered.policy
     grounds = Grounds.of(shown.evidence, policy, forged=candidate.forged)
     key = incident_key(verdict.incident) if verdict.incident else None
     originals = redaction.originals if isinstance(redaction, Redaction) else ()
     return Judged(part, subjects, _spans(redaction), embedding, verdict, pii.ref, shown, grounds, key, pii, originals)
+
+
+def _verdict(
+    candidate: Candidate, embedding: np.ndarray | None, shown: Shown, gathered: Gathered
+) -> tuple[Verdict, Shown]:
+    """The verdict, and what it was given on, lessons included. Whatever breaks in judging, the memory is held."""
+    try:
+        case = prepare(candidate)
+        fitting = matches(case.path, gathered.lessons, keys.named("lookup"))
+        shown = replace(shown, evidence=replace(shown.evidence, lessons=fitting))
+        return judge_case(case, embedding, shown.evidence, gathered.policy), shown
+    except Exception as error:
+        log.error("a memory was not judged: %s", type(error).__qualname__)
+        return unjudged(gathered.policy), shown
 
 
 def _forged(principal: Principal, part: Submission) -> bool:

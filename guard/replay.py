@@ -18,11 +18,13 @@ from numpy.typing import NDArray
 
 from guard.grounds import Grounds
 from guard.services.judge import detector, judge
-from guard.types import Calibration, Candidate, Decision, Episode, Path, Ref, Signal, Tail, Verdict
+from guard.types import Calibration, Candidate, Decision, Episode, GuardPolicy, Path, Ref, Shape, Signal, Tail, Verdict
 
 FORMAT = "memwrit-guard-replay@1"
-UNCLEARED = "pii-"
-"""Reasons that begin so were given by the PII pass, whose word is taken: its models are not asked again."""
+NOT_EMBEDDED = "embedder-unavailable"
+NOT_JUDGED = "guard-unavailable"
+MODELS = ("pii-", NOT_EMBEDDED)
+"""Reasons that begin so were given because a model failed, and are taken as given: none is asked again."""
 
 
 class Outcome(StrEnum):
@@ -30,7 +32,7 @@ class Outcome(StrEnum):
     DIFFERENT = "different"
     EVIDENCE_ERASED = "evidence-erased"
     OTHER_DETECTOR = "other-detector"  # judged by rules or coefficients that are not these
-    NOT_JUDGED = "not-judged"  # a rollback took up what was judged before
+    NOT_JUDGED = "not-judged"  # a rollback took up what was judged before, or judging failed
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +89,7 @@ class Bundle:
 def replay(bundle: Bundle) -> Replayed:
     """The verdict judged again, beside the recorded one."""
     recorded = bundle.record["decision"]
-    if "grounds" not in bundle.record:
+    if "grounds" not in bundle.record or NOT_JUDGED in bundle.record["reasons"]:
         return Replayed(bundle.admission_id, Outcome.NOT_JUDGED, recorded)
     grounds = Grounds.from_json(bundle.record["grounds"])
     if set(grounds.refs) - bundle.paths.keys():
@@ -109,8 +111,13 @@ def told(verdict: Verdict) -> dict[str, Any]:
     }
 
 
+def unjudged(policy: GuardPolicy) -> Verdict:
+    """The verdict when judging itself failed: a person decides."""
+    return Verdict(Decision.HOLD, (NOT_JUDGED,), (), Shape.FACT, Path(Shape.FACT), policy.version)
+
+
 def held(verdict: Verdict, reason: str) -> Verdict:
-    """A memory whose personal data could not be cleared is held, unless it is refused anyway."""
+    """A memory about which a model could say nothing is held, unless it is refused anyway."""
     if verdict.decision is Decision.REJECT:
         return verdict
     return replace(verdict, decision=Decision.HOLD, reasons=(*verdict.reasons, reason))
@@ -120,7 +127,7 @@ def _judged(bundle: Bundle, grounds: Grounds) -> Verdict:
     evidence = grounds.evidence(bundle.paths, bundle.calibration)
     verdict = judge(bundle.candidate, bundle.embedding, evidence, grounds.policy)
     for reason in bundle.record["reasons"]:
-        if reason.startswith(UNCLEARED):
+        if reason.startswith(MODELS):
             verdict = held(verdict, reason)
     return verdict
 
