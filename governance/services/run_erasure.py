@@ -2,6 +2,7 @@
 
 import json
 import os
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -87,9 +88,9 @@ def _again(request: ErasureRequest, due: datetime | None = None) -> None:
 def _note_keys(request: ErasureRequest, doomed: list[UUID]) -> None:
     """Write down which keys die, before the rows that name them do: a run after a crash still gives the evidence."""
     with tenant_transaction():
-        for cube_id, key_ids in forgetting.keys_of(doomed).items():
-            if key_ids:
-                ErasureItem.objects.filter(request_id=request.id, memcube_id=cube_id).update(key_ids=key_ids)
+        found = forgetting.keys_of(doomed)
+        for item in ErasureItem.objects.filter(request_id=request.id, memcube_id__in=doomed):
+            _note(item, found[item.memcube_id])
 
 
 def _doom_values(request: ErasureRequest, doomed: list[UUID]) -> Doomed:
@@ -99,9 +100,14 @@ def _doom_values(request: ErasureRequest, doomed: list[UUID]) -> Doomed:
     with tenant_transaction():
         item = ErasureItem.objects.filter(request_id=request.id, memcube_id__in=doomed).order_by("id").first()
         if item is not None:
-            item.key_ids = [*item.key_ids, *(each for each in values.ids if each not in item.key_ids)]
-            item.save(force_update=True)
+            _note(item, values.ids)
     return values
+
+
+def _note(item: ErasureItem, key_ids: Sequence[UUID]) -> None:
+    if new := [each for each in key_ids if each not in item.key_ids]:
+        item.key_ids = [*item.key_ids, *new]
+        item.save(force_update=True)
 
 
 def _keys_noted(request: ErasureRequest, doomed: list[UUID]) -> list[UUID]:

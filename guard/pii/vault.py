@@ -15,6 +15,8 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from uuid import UUID
 
+from django.db import IntegrityError
+
 from foundation.kernel.canonical import canonical
 from foundation.kernel.clock import now
 from foundation.kernel.ids import uuid7
@@ -108,7 +110,7 @@ class Deposit:
         self._link(ids)
         # The uses' foreign keys now lock the values' rows: an erasure waits until this transaction ends.
         if known(ids) != ids:
-            raise Unavailable("A value was forgotten meanwhile.", retry_after=1)
+            raise _forgotten()
 
     def _link(self, ids: Mapping[str, UUID]) -> None:
         used = {(ids[ref], each.holder_id) for each in self.holdings for ref in self.references[each.holder_id] if ref}
@@ -119,12 +121,19 @@ class Deposit:
             if ref and self.entries[ref].entity not in UNOWNED
             for subject in each.subjects
         }
-        PseudonymUse.objects.bulk_create(
-            [PseudonymUse(value_id=value, holder_id=holder) for value, holder in sorted(used)]
-        )
+        try:
+            PseudonymUse.objects.bulk_create(
+                [PseudonymUse(value_id=value, holder_id=holder) for value, holder in sorted(used)]
+            )
+        except IntegrityError as gone:  # its row is not even there any more; the transaction is undone
+            raise _forgotten() from gone
         owners = [PseudonymOwner(value_id=value, subject_id=subject) for value, subject in sorted(owned)]
         if owners:
             PseudonymOwner.objects.bulk_create(owners, ignore_conflicts=True)
+
+
+def _forgotten() -> Unavailable:
+    return Unavailable("A value was forgotten meanwhile.", retry_after=1)
 
 
 def prepare(holdings: Iterable[Holding]) -> Deposit:
