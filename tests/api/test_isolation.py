@@ -23,6 +23,7 @@ BODIES = {
     "/v1/admissions/{id}:reject": {"reason": "r"},
     "/v1/legal_holds/{id}:release": {"reason": "r"},
     "/v1/erasure_requests/{id}:execute": {"expected_manifest": "sha256:" + "0" * 64},
+    "/v1/lessons/{id}:retire": {"reason": "r"},
     "/v1/memories/{id}": {"labels": []},
     "/v1/spaces/{id}": {"name": "other"},
     "/v1/pii_policies/{id}": {"name": "other", "mode": "strict", "default_action": "redact", "rules": []},
@@ -82,8 +83,13 @@ def _filled(name: str) -> tuple[World, dict[str, str]]:
         "api_keys": _spare_key(world),
         "audit": memory["receipt"]["event_id"],
         "pii_policies": str(uuid4()),
-        "lessons": str(uuid4()),
+        "lessons": _lesson(world),
     }
+
+
+def _lesson(world: World) -> str:
+    text = {"title": "Kettles", "when": "When tea is made.", "advice": "Look at the stove first."}
+    return world.officer.post("/v1/lessons", text | {"space": world.space, "outcome": "success"}).json["id"]
 
 
 def _spare_key(world: World) -> str:
@@ -155,6 +161,7 @@ def test_every_look_is_an_event(worlds, method, route, act, allowed):
         "/v1/spaces",
         "/v1/admissions",
         "/v1/legal_holds",
+        "/v1/lessons",
         "/v1/erasure_requests",
         "/v1/api_keys",
         "/v1/audit/events?act=memory.admit",
