@@ -98,23 +98,42 @@ def same(one: TypedValue, other: TypedValue) -> bool:
             or other.text.startswith(one.text)
             or one.text.lstrip("-")[1:] == other.text.lstrip("-")[1:]
         )
-    if _initials(one.text, other.text):
-        return True
-    mine, theirs = _words(one.text), _words(other.text)
-    abbreviated = re.search(r"\b[a-z]\b", f"{one.text} {other.text}")
-    return bool(mine and theirs) and (mine == theirs if abbreviated else mine <= theirs or theirs <= mine)
+    return _same_name(_form(one.text), _form(other.text))
 
 
-def _initials(one: str, other: str) -> bool:
-    """ "JFK" and "John F. Kennedy"; "J. Watson" and "John B. Watson"."""
-    short, long = sorted((one.replace(".", ""), other.replace(".", "")), key=len)
-    letters = "".join(word[0] for word in long.split() if word not in {"of", "the", "and", "de"})
-    if len(short) > 1 and " " not in short and short == letters:
-        return True
-    ours, theirs = short.split(), long.split()
+@dataclass(frozen=True, slots=True)
+class _Form:
+    """A name taken apart. `acronym`: the first letters of its words; `single`: itself, if it is one word."""
+
+    words: frozenset[str]
+    parts: tuple[str, ...]
+    acronym: str
+    single: str
+    abbreviated: bool
+
+
+@lru_cache(maxsize=16384)
+def _form(text: str) -> _Form:
+    parts = tuple(text.replace(".", "").split())
+    acronym = "".join(part[0] for part in parts if part not in {"of", "the", "and", "de"}) if len(parts) > 1 else ""
+    single = parts[0] if len(parts) == 1 and len(parts[0]) > 1 else ""
+    return _Form(_words(text), parts, acronym, single, any(len(part) == 1 for part in parts))
+
+
+def _same_name(one: _Form, other: _Form) -> bool:
+    """Equal, a part of the other ("Keller", "Odo Keller"), or its initials ("JFK"; "J. Watson", "John B. Watson")."""
+    if not one.words & other.words:
+        return bool(one.single and one.single == other.acronym or other.single and other.single == one.acronym)
+    if one.abbreviated or other.abbreviated:
+        return one.words == other.words or _initials(one.parts, other.parts)
+    return one.words <= other.words or other.words <= one.words
+
+
+def _initials(one: tuple[str, ...], other: tuple[str, ...]) -> bool:
+    ours, theirs = sorted((one, other), key=lambda parts: len("".join(parts)))
     if len(ours) < 2 or len(theirs) < 2 or ours[-1] != theirs[-1]:
         return False
-    return len(ours[0]) == 1 and theirs[0].startswith(ours[0])
+    return ours[0] == theirs[0] or (ours[0][0] == theirs[0][0] and 1 in (len(ours[0]), len(theirs[0])))
 
 
 def _same_number(one: str, other: str) -> bool:

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from guard.claims import MARGIN, ON_TOPIC, About, Relation, about, answers, compare, on_topic, same_answer, uncommon
-from guard.types import Path, TypedValue, ValueKind
+from guard.types import Path, Shape, TypedValue, ValueKind
 
 Relations = Mapping[tuple[int, int], Relation]
 Answers = Sequence[frozenset[TypedValue]]
@@ -39,7 +39,7 @@ def relations_of(voices: Sequence[Voice], query: str = "") -> Relations:
 
 def _with_background(asked: About, paths: Sequence[Path]) -> About:
     """What all on the topic say is their setting if, without it, each still has an answer and some of those agree."""
-    topical = [path for path in paths if on_topic(path, asked) >= ON_TOPIC]
+    topical = [path for path in paths if path.shape is not Shape.EPISODE and on_topic(path, asked) >= ON_TOPIC]
     if len(topical) < 3:
         return asked
     everywhere = [_shared(frozenset(path.values), *(frozenset(other.values) for other in topical)) for path in topical]
@@ -62,7 +62,11 @@ def _said(paths: Sequence[Path], asked: About) -> Answers:
 
 
 def _undercut(found: Relations, voices: Sequence[Voice], asked: About) -> Relations:
-    near = [place for place, voice in enumerate(voices) if on_topic(voice.path, asked) >= ON_TOPIC]
+    near = [
+        place
+        for place, voice in enumerate(voices)
+        if voice.path.shape is not Shape.EPISODE and on_topic(voice.path, asked) >= ON_TOPIC
+    ]
     said = dict(zip(near, _said([voices[place].path for place in near], asked), strict=True))
     loose = {
         (one, other)
@@ -76,17 +80,12 @@ def _undercut(found: Relations, voices: Sequence[Voice], asked: About) -> Relati
 
 def _divided(one: int, other: int, said: Mapping[int, frozenset[TypedValue]], voices: Sequence[Voice]) -> bool:
     """Whether `one` agrees with `other` on one value and with a third record on another that neither of them shares."""
-    common = _shared(said[one], said[other])
+    weaker = min(voices[one].trust, voices[other].trust)
+    thirds = [third for third in said if third not in (one, other) and MARGIN * voices[third].trust > weaker]
+    common = _shared(said[one], said[other]) if thirds else frozenset()
     if not common or not said[other] - _shared(said[other], said[one]):
         return False
-    weaker = min(voices[one].trust, voices[other].trust)
-    return any(
-        third not in (one, other)
-        and MARGIN * voices[third].trust > weaker
-        and _shared(said[one] - common, said[third])
-        and not _shared(said[other], said[third])
-        for third in said
-    )
+    return any(_shared(said[one] - common, said[third]) and not _shared(said[other], said[third]) for third in thirds)
 
 
 def _shared(one: frozenset[TypedValue], *others: frozenset[TypedValue]) -> frozenset[TypedValue]:
