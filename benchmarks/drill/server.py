@@ -31,8 +31,8 @@ class Answer:
 class Server:
     """`memwrit serve` on a data directory and one port, which stays the same over restarts."""
 
-    def __init__(self, data: Path, port: int = 0) -> None:
-        self.data, self.port = data, port
+    def __init__(self, data: Path, port: int = 0, embedder: str = "hash") -> None:
+        self.data, self.port, self.embedder = data, port, embedder
         self.process: subprocess.Popen[str] | None = None
         self.url = ""
 
@@ -41,7 +41,9 @@ class Server:
         began = time.monotonic()
         with (self.data.parent / "serve.log").open("ab") as log:
             command = self._command("serve", "--port", str(self.port))
-            self.process = subprocess.Popen(command, env=_environment(), stdout=subprocess.PIPE, stderr=log, text=True)
+            self.process = subprocess.Popen(
+                command, env=_environment(self.embedder), stdout=subprocess.PIPE, stderr=log, text=True
+            )
         assert self.process.stdout is not None
         line = self.process.stdout.readline()
         if not line.startswith("ready "):
@@ -58,7 +60,11 @@ class Server:
     def run(self, *arguments: str) -> Any:
         """A command on this data directory, its JSON answer."""
         done = subprocess.run(
-            self._command(*arguments, "--json"), env=_environment(), capture_output=True, text=True, check=True
+            self._command(*arguments, "--json"),
+            env=_environment(self.embedder),
+            capture_output=True,
+            text=True,
+            check=True,
         )
         return json.loads(done.stdout)
 
@@ -131,7 +137,7 @@ def _line(process: psutil.Process) -> str:
         return ""
 
 
-def _environment() -> dict[str, str]:
+def _environment(embedder: str) -> dict[str, str]:
     hidden = ("DATABASE_", "KEYRING_", "MEMWRIT_", "KMS", "AUDIT_", "ERASURE_")
     kept = {name: value for name, value in os.environ.items() if not name.startswith(hidden)}
-    return kept | {"EMBEDDER": "hash", "PYTHONPATH": f"{ROOT / 'platform'}:{ROOT}"}
+    return kept | {"EMBEDDER": embedder, "PYTHONPATH": f"{ROOT / 'platform'}:{ROOT}"}
