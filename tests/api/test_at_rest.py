@@ -24,6 +24,8 @@ WHERE = (
     "reason",
     "query",
     "holdname",
+    "person",
+    "revealed",
 )
 
 
@@ -64,8 +66,27 @@ def everything(here, word: dict[str, str]) -> str:
         "/v1/memories:search", {"query": f"What of {word['query']}?", "filters": {"subjects": [word["subject"]]}}
     )
     here.officer.post("/v1/legal_holds", {"name": word["holdname"], "select": {"subject": "nobody"}, "basis": "other"})
+    say_names(here, word)
     here.drain()
     return made["id"]
+
+
+def say_names(here, word: dict[str, str]) -> None:
+    """Have a name put into the vault, put back in every way of reading, and revealed."""
+    named = f"{{{{{word['person']}}}}} plays."
+    made = here.memory(named, metadata={"friend": f"{{{{{word['person']}}}}}"}, subjects=[word["subject"]])
+    path = f"/v1/memories/{made['id']}"
+    assert made["content"] == here.agent.get(path).json["content"] == named
+    here.agent("PATCH", path, {"content": f"{named} Often."}, If_Match="*")
+    here.drain()
+    found = here.agent.post("/v1/memories:search", {"query": f"What does {{{{{word['person']}}}}} play?"})
+    assert word["person"] in found.text
+    assert word["person"] in here.agent.get(f"{path}/diff?from=1&to=2").text
+    token = here.officer.get(path).json["content"].split()[0]
+    told = here.officer.post(f"{path}:reveal", {"token": token, "reason": f"Because {word['revealed']}."})
+    assert told.json["value"] == f"{{{{{word['person']}}}}}"
+    counted = here.admin.post("/v1/pii_policies:simulate", {"default_action": "redact"})
+    assert (counted.status, word["person"] in counted.text) == (200, False)
 
 
 def fail_in_the_database(here, word: dict[str, str], monkeypatch) -> None:
