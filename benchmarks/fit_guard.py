@@ -10,7 +10,6 @@ import hashlib
 import json
 import random
 import sys
-import zlib
 from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,22 +18,20 @@ from uuid import UUID
 import numpy as np
 from numpy.typing import NDArray
 
+from benchmarks.fit_instruction import harmless, orders, teaches, train, written
 from benchmarks.guard_data import Text, benign, data_folder, directives, embedder
-from benchmarks.guard_directives import own_directives
 from guard.normalise import normalise
 from guard.paths import build_path
 from guard.signals.consensus import opposition
 from guard.signals.directives import SHAPES
-from guard.signals.instruction import BUCKETS, Coefficients, buckets, score, shapes_of, units
+from guard.signals.instruction import Coefficients, score
 from guard.types import Candidate, EvidenceItem
 from guard.values import terms
 
 Floats = NDArray[np.float32]
 OUT = Path(__file__).resolve().parents[1] / "guard" / "coefficients"
 SEED = 20
-SAMPLE = {"chat-user": 3000, "chat-assistant": 12000}
 EMBEDDED = {"chat-user": 700, "chat-assistant": 700}
-WEIGHTS = {"bipia-text": 4.0, "bipia-code": 2.0, "giskard": 1.0, "own": 1.0, "chat-user": 0.3}
 TAIL = np.array(
     [
         0.5,
@@ -81,104 +78,15 @@ frequent stems: none of the texts they were fitted from is here. Directives of t
 |---|---|---|
 {rows}
 
-- `instruction.npz`: logistic regressions over sentence shapes and hashed n-grams, and over the MiniLM embedding.
+- `instruction.npz`: a logistic regression over hashed n-grams of words, word classes and bare structure, and sentence
+shapes (`benchmarks/fit_instruction.py`); harmless sentences and directives in six languages of the project's own come
+from `benchmarks/guard_harmless.py`, `guard_directives.py` and `guard_tongues.py`.
+- `word_classes.txt`: 128 classes of common words by their single-word MiniLM embeddings (Apache-2.0), written by
+`python -m benchmarks.fit_classes`; no data set was read for it.
 - `calibration.json`: upper quantiles of benign scores by channel, from groups that taught nothing; every group weighs
 the same.
 - `common_words.txt`: the 4000 stems found in the most independent texts.
 """
-
-
-def teaches(group: str) -> bool:
-    return zlib.crc32(group.encode()) % 2 == 0
-
-
-def descend(
-    columns: Sequence[Sequence[int]],
-    values: Sequence[Sequence[float]],
-    labels: Floats,
-    weights: Floats,
-    size: int,
-    ridge: float,
-) -> tuple[Floats, float]:
-    """Weighted logistic regression by Adam over sparse rows; the intercept is not penalised."""
-    width = max(map(len, columns))
-    index = np.full((len(columns), width), size, dtype=np.int64)
-    value = np.zeros((len(columns), width), dtype=np.float32)
-    for row, (cols, vals) in enumerate(zip(columns, values, strict=True)):
-        index[row, : len(cols)], value[row, : len(vals)] = cols, vals
-    theta, bias = np.zeros(size + 1, dtype=np.float32), 0.0
-    first, second, step = np.zeros(size + 2), np.zeros(size + 2), 0
-    source = np.random.default_rng(SEED)
-    for epoch in range(14):
-        for batch in np.array_split(source.permutation(len(labels)), max(1, len(labels) // 256)):
-            step += 1
-            z = (theta[index[batch]] * value[batch]).sum(1) + bias
-            error = weights[batch] * (1 / (1 + np.exp(-z)) - labels[batch])
-            gradient = np.zeros(size + 2)
-            np.add.at(gradient, index[batch].ravel(), (error[:, None] * value[batch]).ravel() / len(batch))
-            gradient[:size] += ridge * theta[:size] / len(labels) * 256
-            gradient[size], gradient[size + 1] = 0, error.mean()
-            first, second = 0.9 * first + 0.1 * gradient, 0.999 * second + 0.001 * gradient**2
-            move = (
-                (0.03 if epoch < 9 else 0.008)
-                * (first / (1 - 0.9**step))
-                / (np.sqrt(second / (1 - 0.999**step)) + 1e-8)
-            )
-            theta[:size] -= move[:size].astype(np.float32)
-            bias -= float(move[size + 1])
-    return theta[:size], bias
-
-
-def surface_rows(texts: Sequence[str]) -> tuple[list[list[int]], list[list[float]]]:
-    columns, values = [], []
-    for unit in texts:
-        grams, shapes = buckets(unit), [BUCKETS + index for index in shapes_of(unit)]
-        columns.append([*grams, *shapes])
-        values.append([1 / max(1.0, len(grams) ** 0.5)] * len(grams) + [1.0] * len(shapes))
-    return columns, values
-
-
-def teaching_units(texts: Sequence[Text]) -> dict[str, list[str]]:
-    found: dict[str, list[str]] = defaultdict(list)
-    for text in texts:
-        if teaches(text.group):
-            found[text.kind] += units(normalise(text.text).text)[:60]
-    source = random.Random(SEED)
-    return {
-        kind: source.sample(rows, SAMPLE[kind]) if len(rows) > SAMPLE.get(kind, 1 << 30) else rows
-        for kind, rows in found.items()
-    }
-
-
-def attack_units(texts: Sequence[tuple[str, str]]) -> list[tuple[str, str]]:
-    """Each short attack whole; of a long one the sentences that have a shape, for much of it is story."""
-    found = []
-    for family, text in texts:
-        plain = normalise(text).text
-        if len(plain) <= 1500:
-            found.append((family, plain))
-        if len(plain) > 400:
-            found += [(family, unit) for unit in units(plain) if len(shapes_of(unit)) >= 2]
-    return found
-
-
-def fit_surface(attacks: Sequence[tuple[str, str]], kinds: dict[str, list[str]]) -> tuple[Floats, float]:
-    rows = [(text, 1.0, WEIGHTS[family.split("/")[0]]) for family, text in attack_units(attacks)]
-    rows += [(text, 0.0, WEIGHTS.get(kind, 1.0)) for kind, texts in kinds.items() for text in texts]
-    columns, values = surface_rows([text for text, _, _ in rows])
-    labels, weights = (np.array([row[column] for row in rows], dtype=np.float32) for column in (1, 2))
-    return descend(columns, values, labels, weights, BUCKETS + len(SHAPES), ridge=0.02)
-
-
-def fit_dense(attacks: Floats, families: Sequence[str], harmless: Floats, kinds: Sequence[str]) -> tuple[Floats, float]:
-    matrix = np.vstack([attacks, harmless])
-    labels = np.concatenate([np.ones(len(attacks)), np.zeros(len(harmless))]).astype(np.float32)
-    weights = np.array(
-        [*(WEIGHTS[family.split("/")[0]] for family in families), *(WEIGHTS.get(kind, 1.0) for kind in kinds)],
-        dtype=np.float32,
-    )
-    columns = [range(matrix.shape[1])] * len(matrix)
-    return descend(columns, matrix.tolist(), labels, weights, matrix.shape[1], ridge=0.05)
 
 
 def tail(groups: Sequence[str], scores: Sequence[float]) -> dict[str, object]:
@@ -205,42 +113,15 @@ def sample_for_embedding(texts: Sequence[Text]) -> list[Text]:
     return found
 
 
-def fit(
-    attacks: Sequence[tuple[str, str]],
-    texts: Sequence[Text],
-    embedded: Sequence[Text],
-    vectors: Floats,
-    bad: dict[str, Floats],
-) -> Coefficients:
-    """Both models from the teaching half; `bad` holds the vectors of the attacks that are embedded."""
-    taught = [row for row, text in enumerate(embedded) if teaches(text.group)]
-    known = [(family, bad[text]) for family, text in attacks if text in bad]
-    dense, dense_bias = fit_dense(
-        np.array([vector for _, vector in known]),
-        [family for family, _ in known],
-        vectors[taught],
-        [embedded[row].kind for row in taught],
-    )
-    surface, bias = fit_surface(attacks, teaching_units(texts))
-    return Coefficients(surface[:BUCKETS], surface[BUCKETS:], dense, bias, dense_bias)
-
-
-def calibrate(
-    texts: Sequence[Text], embedded: Sequence[Text], vectors: Floats, model: Coefficients
-) -> dict[str, object]:
-    """Per channel: what benign texts score that taught nothing."""
+def calibrate(texts: Sequence[Text], embedded: Sequence[Text], model: Coefficients) -> dict[str, object]:
+    """Per channel: what benign texts score that taught nothing. The name of the tail with an embedding is kept."""
     found: dict[str, object] = {}
     notes = [text for text in texts if text.kind == "notes" and not teaches(text.group)]
     for channel, own in (("external", False), ("own", True)):
-        rows = [row for row, text in enumerate(embedded) if text.own is own and not teaches(text.group)]
-        plain = [normalise(embedded[row].text).text for row in rows]
-        groups = [embedded[row].group for row in rows]
-        found[f"{channel}/instruction"] = tail(
-            groups, [score(text, vectors[row], model) for text, row in zip(plain, rows, strict=True)]
-        )
-        plain, groups = plain + [text.text for text in notes], groups + [text.group for text in notes]
-        found[f"{channel}/instruction-surface"] = tail(groups, [score(text, None, model) for text in plain])
-    found["all/consensus"] = calibrate_consensus(embedded, vectors)
+        rows = [text for text in embedded if text.own is own and not teaches(text.group)] + notes
+        scores = [score(normalise(text.text).text, model) for text in rows]
+        found[f"{channel}/instruction"] = tail([text.group for text in rows], scores)
+        found[f"{channel}/instruction-surface"] = found[f"{channel}/instruction"]
     return found
 
 
@@ -269,23 +150,17 @@ def calibrate_consensus(embedded: Sequence[Text], vectors: Floats) -> dict[str, 
 
 
 def main() -> None:
+    """With the word `instruction` as argument, all else (which needs embeddings) stays as it was."""
     texts = benign()
-    attacks = [*directives(), *(("own", text) for text in own_directives(2600, SEED))]
     embedded = sample_for_embedding(texts)
-    print(f"{len(texts)} benign texts, {len(attacks)} directives, embedding {len(embedded)}", file=sys.stderr)
-    vectors, bad = embed(embedded, attacks)
-    model = fit(attacks, texts, embedded, vectors, bad)
-    write(model, calibrate(texts, embedded, vectors, model))
-
-
-def embed(embedded: Sequence[Text], attacks: Sequence[tuple[str, str]]) -> tuple[Floats, dict[str, Floats]]:
-    model = embedder()
-    chosen = [text for family, text in attacks if family != "own"] + [
-        text for family, text in attacks if family == "own"
-    ][:800]
-    return model.embed([text.text[:4000] for text in embedded]), dict(
-        zip(chosen, model.embed([text[:4000] for text in chosen]), strict=True)
-    )
+    model = train([*harmless(), *orders([*directives(), *written()])])
+    calibration = json.loads((OUT / "calibration.json").read_text()) | calibrate(texts, embedded, model)
+    if "instruction" not in sys.argv[1:]:
+        vectors = embedder().embed([text.text[:4000] for text in embedded])
+        calibration["all/consensus"] = calibrate_consensus(embedded, vectors)
+        words = common_words([text for text in texts if text.kind != "notes"])
+        (OUT / "common_words.txt").write_text("\n".join(words) + "\n")
+    write(model, calibration)
 
 
 def common_words(texts: Sequence[Text]) -> list[str]:
@@ -300,15 +175,10 @@ def common_words(texts: Sequence[Text]) -> list[str]:
 
 def write(model: Coefficients, calibration: dict[str, object]) -> None:
     np.savez_compressed(
-        OUT / "instruction.npz", names=np.array(list(SHAPES)), ngrams=model.ngrams.astype(np.float16),
-        shapes=model.shapes.astype(np.float16),
-        dense=model.dense.astype(np.float16), surface_bias=np.float32(model.surface_bias),
-        dense_bias=np.float32(model.dense_bias),
+        OUT / "instruction.npz", names=np.array(list(SHAPES)), ngrams=model.ngrams.astype(np.int8),
+        shapes=model.shapes.astype(np.int16), bias=np.float64(model.bias),
     )  # fmt: skip
     (OUT / "calibration.json").write_text(json.dumps(calibration, sort_keys=True, separators=(",", ":")) + "\n")
-    (OUT / "common_words.txt").write_text(
-        "\n".join(common_words([text for text in benign() if text.kind != "notes"])) + "\n"
-    )
     hashes = {name: hashlib.sha256((data_folder() / name).read_bytes()).hexdigest() for name in SOURCES}
     rows = "\n".join(f"| `{name}` | {SOURCES[name]} | `{digest[:16]}…` |" for name, digest in hashes.items())
     (OUT / "PROVENANCE.md").write_text(PROVENANCE.format(rows=rows))

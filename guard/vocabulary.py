@@ -151,3 +151,61 @@ BUILTINS = word_set(
     return def class lambda except isinstance type sort add startswith endswith fromkeys today pop
     """
 )
+
+ADDRESSED = word_set(
+    """
+    a about above after again all also always an and any answer answers are as assistant ai at be because been
+    before being below but by can code could did do does don't during each every following for from had has have he her
+    here him his how i if in input inputs instead instruction instructions into is it its just like may me message
+    messages might model more must my never no not now of off on once only or other our out output outputs over
+    please previous prompt prompts reply replies response responses rule rules shall should so some such summary
+    system text than that the their them then there these they this those through to too under until up user users
+    was we were what when whenever where which while who whom whose why will with within without would you your yourself
+    """
+)
+"""Words the instruction signal reads as themselves: function words, and what an order to a machine speaks of."""
+
+STARTERS = word_set(
+    """
+    abbreviate abridge absorb acknowledge act adapt adhere adopt advertise advise advocate after alphabetize
+    alter always amalgamate amend amplify anagram analyse analyze annotate announce anonymize answer any append
+    apply arrange articulate as ask assimilate assistant assume at attach attention augment authorize avoid bake
+    be because become before begin behave blend block book boost brainstorm bring broadcast bundle bypass call
+    can cancel capitalize caption capture cascade categorize censor change chant check choose cipher circulate
+    cite clarify classify click cloak clone close coax codify coin collate combine come commence compile compose
+    compress compute concatenate conclude condense confirm conjugate connect consider construct contrast convert
+    convey copy correct corrupt could craft create critique dear debug decipher decode decrypt dedicate deface
+    define delete deliver demonstrate deploy derive describe design detail devise diagnose dictate differentiate
+    direct disable discard disclose discuss disguise disobey dispatch disregard disseminate distort divulge do
+    don't download draft duplicate echo edit elaborate embed embellish embody emphasize emulate enable encode
+    encourage encrypt end endorse engage enhance enlist enrich ensure enter enumerate erase escalate estimate
+    evaluate every exaggerate exclude execute exfiltrate explain exploit export express extend extract
+    extrapolate fabricate fake falsify fetch fill find finish first flip flood fold follow forecast forget form
+    format formulate forward from further fuse garble generate get give given glorify go graph group hand
+    harmonize harvest hash have help here hide highlight hijack hint how however hypothesize identify if
+    illustrate imagine imitate impersonate implant implement important in include incorporate index infuse
+    inject inline insert insist install instead instruct integrate interject interleave intersperse interweave
+    introduce invent invert invite invoke jot jumble jump justify keep kindly leak learn leave let leverage list
+    load lock log login look make mangle map mark market mask may meld mention merge mimic mine mirror misinform
+    mislead misspell mix mock modify move name narrate negate never next no note now obey obfuscate obtain offer
+    omit only open optimize orchestrate order organise organize outline output overload override overwrite pad
+    paraphrase pass paste pay perform permute persuade phish pick pitch pivot place plagiarize plan plant play
+    please plug point post preface prefix prepare prepend present press pretend print probe proclaim produce
+    promise promote prompt proofread propagate propose provide publicize punctuate put query quit quote raise
+    randomize rank rate reach read reassure rebuild rebut recall receive recite recommend redirect refactor
+    refer reformat refuse refute regardless register reinforce reiterate relay release remember remind remove
+    render reorder rephrase replace replicate reply report repost reproduce request resend reset resolve respell
+    respond restate retrieve return retweet reveal reverse review revise rewrite rhyme role rotate run sabotage
+    save say scan schedule scramble scrape scream search segment sell send set share shift shorten should shout
+    show shuffle sign simplify simulate since sing sketch skip slip smuggle sniff solicit solve sort speak
+    specify spell splice spoof spread sprinkle start state stay stitch stop store strip structure submit
+    subscribe substitute subtly subtract succeed suggest summarise summarize summon supplement suppress surround
+    suspend swap swindle switch synthesize system tabulate tag take talk tally teach tease tell terminate test
+    then think thread to transcribe transfer transform translate transliterate transmit transpose treat trick
+    trigger trim troubleshoot truncate trust try turn tweak type under uninstall unless unlock unmask unscramble
+    until update upload uppercase urge urgent use utilise utilize verify visit visualize vouch vowelize wait
+    warn was watch weave what whatever when whenever where which while who why wipe wire with withhold without
+    word work would write yell you your
+    """
+)
+"""Words that open an order or a question, wherever in a line they stand with a capital."""

@@ -65,6 +65,8 @@ SHAPES: dict[str, re.Pattern[str]] = {
     "task": re.compile(r"^\W*(?:please )?(?:write|draft|compose|develop|provide|explain|describe|translate|create|generate|list|summari[sz]e|break down|give|tell me|show me|calculate|classify|define|compare|outline|prepare|design)\b", _I),
     "ask": re.compile(r"^\W*(?:what|who|how|why|when|where|which|can you|could you)\b.{0,120}\?\W*$", _I),
 }  # fmt: skip
+LEADING = frozenset({"in-your-reply", "task", "ask"})
+"""Shapes that begin where a sentence begins."""
 
 
 _KEYS = {
