@@ -52,3 +52,11 @@ def decide(refs: Refs) -> None:
 
     for ref in refs:
         decide_incident(UUID(ref["incident"]), UUID(ref["operation"]))
+
+
+@handles("lesson.outcome")
+def learn_outcome(refs: Refs) -> None:
+    from governance.lessons import learn_outcome as run
+
+    for ref in refs:
+        run(UUID(ref["memory"]), ref["version"], UUID(ref["reporter"]), success=ref["success"])

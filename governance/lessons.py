@@ -5,6 +5,7 @@ from collections.abc import Collection, Iterator, Sequence
 from typing import Protocol
 from uuid import UUID
 
+from foundation.kernel.outbox import enqueue
 from foundation.kernel.principal import Principal
 from foundation.kernel.scope import tenant_transaction
 from governance import lifecycle, opening
@@ -12,7 +13,7 @@ from governance.judging import Judged
 from governance.models import Admission, MemCube, Version
 from governance.selectors import may_read, reach_space
 from governance.weighing import path_of
-from guard.lessons.intake import Sighting, note
+from guard.lessons.intake import Sighting, note, note_outcome
 from guard.lessons.port import Witness
 from guard.standing import Origin
 from guard.types import Path, Ref
@@ -81,21 +82,58 @@ def note_drafts(principal: Principal, drafts: Sequence[Draft]) -> None:
     note([_sighting(principal, draft) for draft in drafts])
 
 
+def note_revision(principal: Principal, cube: MemCube, judged: Judged, decision_id: UUID, number: int | None) -> None:
+    """The same of a revision: version `number` of the record was judged so (None: refused, so there is none)."""
+    note([_seen(principal, cube, judged, decision_id, number)])
+
+
+def owe_outcome(cube: MemCube, reporter: UUID, *, success: bool) -> None:
+    """Have the worker learn from an outcome that was reported (inside a transaction)."""
+    ref = {"memory": str(cube.id), "version": cube.version, "reporter": str(reporter), "success": success}
+    enqueue("lesson.outcome", ref)
+
+
+def learn_outcome(memory_id: UUID, number: int, reporter: UUID, *, success: bool) -> None:
+    """Let the guard learn from what came of a remembered run; of any other memory there is nothing to learn."""
+    with tenant_transaction(snapshot=True):
+        rows = opening.rows([(memory_id, number)]) if _kept(memory_id, number) else []
+    for memory in opening.unseal_existing(rows):
+        witness = _witness(memory)
+        with tenant_transaction():
+            note_outcome(
+                witness.path,
+                success=success,
+                space_id=witness.space_id,
+                labels=witness.labels,
+                subjects=witness.subjects,
+                origin=Origin(memory.payload.provenance.source, principal_id=str(reporter)),
+                ref=witness.ref,
+            )
+
+
+def _kept(memory_id: UUID, number: int) -> bool:
+    return bool(Version.objects.filter(memcube_id=memory_id, number=number).exists())
+
+
 def _sighting(principal: Principal, draft: Draft) -> Sighting:
-    cube = draft.cube
+    number = None if draft.rejected else draft.version.number
+    return _seen(principal, draft.cube, draft.judged, draft.admission.id, number)
+
+
+def _seen(principal: Principal, cube: MemCube, judged: Judged, decision_id: UUID, number: int | None) -> Sighting:
     return Sighting(
-        verdict=draft.judged.verdict,
+        verdict=judged.verdict,
         space_id=cube.space_id,
         labels=tuple(cube.labels),
-        subjects=tuple(draft.judged.subject_ids),
-        origin=_origin(principal, draft),
-        admission_id=draft.admission.id,
-        ref=None if draft.rejected else (cube.id, draft.version.number),
+        subjects=tuple(judged.subject_ids),
+        origin=_origin(principal, judged),
+        admission_id=decision_id,
+        ref=None if number is None else (cube.id, number),
     )
 
 
-def _origin(principal: Principal, draft: Draft) -> Origin:
-    part = draft.judged.submission
+def _origin(principal: Principal, judged: Judged) -> Origin:
+    part = judged.submission
     return Origin(
         source=part.provenance.source,
         source_type=part.provenance.source_type,

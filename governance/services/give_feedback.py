@@ -9,6 +9,7 @@ from audit.services.record import Target, record
 from foundation.kernel.principal import Principal
 from foundation.kernel.scope import tenant_transaction
 from foundation.rest import idempotency
+from governance.lessons import owe_outcome
 from governance.models import MemCube, Version
 from governance.selectors import reach_cube
 from guard.trust import Kind, note_outcomes
@@ -27,5 +28,6 @@ def give_feedback(principal: Principal, *, memory_id: UUID, outcome: str) -> tup
             note_outcomes({speaker: {str(principal.id)}}, OUTCOMES[outcome])
         target = Target("memory", cube.id, cube.version)
         event = record(principal, Act.MEMORY_FEEDBACK, target=target, outcome=outcome, policy=POLICY)
+        owe_outcome(cube, principal.id, success=outcome == "success")
         idempotency.complete(cube.id, 200)
     return cube, receipt(event)

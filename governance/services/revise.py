@@ -19,6 +19,7 @@ from foundation.rest.etags import etag, require_match
 from governance import lifecycle, opening, revealing
 from governance.crediting import credit
 from governance.judging import Judged, judge_many
+from governance.lessons import note_revision
 from governance.models import Admission, Kind, MemCube, Version
 from governance.opening import Memory, Shown, decision_of
 from governance.revealing import Revelation
@@ -198,6 +199,7 @@ def _write(principal: Principal, current: Current, judged: Judged, revision: Rev
         target, detail = Target("memory", cube_id, number), current.told.detail()
         event = record(principal, act, target=target, detail=detail, changes=deltas)
         enqueue("search.index", {"id": str(cube_id)})
+        note_revision(principal, cube, judged, admission.id, number)
         owe_opinions([version.id] if held else [])
     shown = memory if held else written(principal, cube, version, judged, payload)
     return Shown(replace(shown, cube=cube), admission, judged.record(), receipt(event))
@@ -218,5 +220,6 @@ def _rejected(principal: Principal, cube: MemCube, judged: Judged) -> Rejected:
             outcome="rejected",
             policy=judged.verdict.policy,
         )
+        note_revision(principal, cube, judged, event.id, None)
     shown = decision_shown(event.id, judged.record())
     return Rejected("A hard rule refused this revision.", extra={"admission": shown, "receipt": receipt(event)})

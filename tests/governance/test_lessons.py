@@ -428,3 +428,32 @@ def test_an_outcome_becomes_a_candidate_that_only_a_person_activates(agent, spac
     assert states() == ["active"]
     with tenant_transaction():
         assert at_writing(agent) == ()  # it advises; it never holds
+
+
+def test_a_reported_outcome_of_a_run_becomes_a_candidate_and_of_a_fact_nothing(agent, other_agent, space, officer):
+    from governance.services.give_feedback import give_feedback
+    from tests.guard.cases import OPENING
+
+    episode = {name: getattr(OPENING, name) for name in ("question", "knowledge", "action", "outcome")}
+    run = sent(agent, space, f"Question: {OPENING.question}", episode=episode, source_type="agent")
+    plain = sent(agent, space, "The red kettle stands on the stove.")
+    if run.held:
+        approve(officer, admission_id=run.admission.id, reason="fine")
+    for shown, outcome in ((run, "failure"), (plain, "success")):
+        give_feedback(other_agent, memory_id=shown.memory.cube.id, outcome=outcome)
+        drain()
+    found = [(lesson.state, lesson.family) for lesson in lessons() if lesson.origin == "outcome"]
+    assert found == [("candidate", "failure")]
+
+
+def test_a_refused_revision_teaches_too(agent, space, officer):
+    from foundation.kernel.problems import Rejected
+    from foundation.rest.etags import etag
+    from governance.services.revise import Revision, revise
+
+    shown = sent(agent, space, "The red kettle stands on the stove.")
+    cube = shown.memory.cube
+    with pytest.raises(Rejected):
+        revise(agent, memory_id=cube.id, revision=Revision(etag(cube.version, cube.rev), {"content": ORDER}))
+    drain()
+    assert states() == ["candidate"]
