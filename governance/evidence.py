@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from uuid import UUID
 
 from foundation.kernel.clock import now
 from foundation.kernel.principal import Principal
@@ -76,7 +75,7 @@ def _plan(principal: Principal, part: Submission, embedding: Vectors | None) -> 
     if embedding is None:
         return None
     spaces, roles = reachable_spaces(principal), {principal.role}
-    return index.plan(part.searchable(), spaces=spaces, roles=roles, k=NEAREST, embedding=embedding)
+    return index.plan(part.searchable(), spaces=spaces, roles=roles, k=NEAREST, embedding=embedding, words=False)
 
 
 def _nearest(plan: Plan | None) -> list[Hit]:
@@ -88,10 +87,13 @@ def _similarity(hit: Hit) -> float:
     return hit.dense or 0.0
 
 
-def _rows(principal: Principal, places: set[tuple[UUID, int]]) -> list[opening.Row]:
+def _rows(principal: Principal, places: set[Ref]) -> list[opening.Row]:
+    """The rows of those that are served and the writer may read."""
+    if not places:
+        return []
     cubes = MemCube.objects.filter(id__in={cube_id for cube_id, _ in places}, state__in=lifecycle.SERVED)
-    seen = {cube.id for cube in cubes if may_read(principal, cube)}
-    return opening.rows(sorted(place for place in places if place[0] in seen))
+    seen = {cube.id: cube for cube in cubes if may_read(principal, cube)}
+    return opening.rows(sorted(place for place in places if place[0] in seen), read=seen)
 
 
 def _shown(

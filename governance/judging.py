@@ -15,7 +15,6 @@ from foundation.search.embedders import embedder
 from foundation.search.index import pack, unpack
 from governance.evidence import Gathered, Shown, gather
 from governance.incidents import incident_key
-from governance.models import Space
 from governance.submissions import Submission
 from guard.grounds import Grounds
 from guard.lessons.matching import matches
@@ -24,7 +23,6 @@ from guard.pii.policy import PiiPolicy
 from guard.pii.pool import redactor
 from guard.pii.port import NOTHING_KNOWN, Known, Original, PiiUnavailable, Redaction
 from guard.replay import NOT_EMBEDDED, held, told, unjudged
-from guard.selectors import pii_policy
 from guard.services.judge import judge_case, prepare
 from guard.types import Candidate, Episode, Verdict
 
@@ -73,14 +71,13 @@ RESERVED = frozenset({"system", "operator", "reviewer", "guard", "memwrit"})
 def judge_many(
     principal: Principal,
     *,
-    space: Space,
+    policy: PiiPolicy,
     submissions: Sequence[Submission],
     subject_ids: Sequence[tuple[UUID, ...]],
     known: Known = NOTHING_KNOWN,
 ) -> list[Judged | PiiBlocked]:
-    """Judge submissions to one space, in order; a policy's refusal stands in its submission's place. `known` values are
-    personal data whatever the recognisers think of them."""
-    policy = pii_policy(space.pii_policy_id)
+    """Judge submissions under one PII policy, in order; its refusal stands in the submission's place. `known` values
+    are personal data whatever the recognisers think of them."""
     cleared = _clear(submissions, policy, known)
     vectors = iter(_embedded([part.searchable() for part, redaction in cleared if isinstance(redaction, Redaction)]))
     embeddings = [next(vectors) if isinstance(redaction, Redaction) else None for _, redaction in cleared]

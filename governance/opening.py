@@ -76,13 +76,20 @@ def verify(cubes: Iterable[MemCube]) -> None:
         verify_elements({cube.id: bytes(cube.mac) for cube in found})
 
 
-def rows(places: Iterable[tuple[UUID, int | None]], *, embeddings: bool = False) -> list[Row]:
+def rows(
+    places: Iterable[tuple[UUID, int | None]],
+    *,
+    embeddings: bool = False,
+    read: Mapping[UUID, MemCube] | None = None,
+) -> list[Row]:
     """The asked-for versions (None: the current one), in order, of the records that exist and are not forgotten.
 
     Raises `Integrity` when a header was changed or a version is missing. `embeddings`: load the sealed ones too.
+    `read`: their headers, where the open snapshot has read them already.
     """
     asked = list(places)
-    cubes = {cube.id: cube for cube in MemCube.objects.filter(id__in=[cube_id for cube_id, _ in asked])}
+    ids = {cube_id for cube_id, _ in asked}
+    cubes = {cube.id: cube for cube in MemCube.objects.filter(id__in=ids)} if read is None else _of(read, ids)
     verify(cubes.values())
     living = {cube_id: cube for cube_id, cube in cubes.items() if cube.state != State.FORGOTTEN}
     wanted = [(cube_id, number or living[cube_id].version) for cube_id, number in asked if cube_id in living]
@@ -90,6 +97,10 @@ def rows(places: Iterable[tuple[UUID, int | None]], *, embeddings: bool = False)
     if any(place not in versions for place in wanted):
         raise Integrity("A version is missing.")
     return [Row(living[place[0]], versions[place], edges[place]) for place in wanted]
+
+
+def _of(read: Mapping[UUID, MemCube], ids: Iterable[UUID]) -> dict[UUID, MemCube]:
+    return {cube_id: read[cube_id] for cube_id in ids if cube_id in read}
 
 
 def parents_of(places: Iterable[Place]) -> dict[Place, tuple[Parent, ...]]:

@@ -130,17 +130,24 @@ def check_parents(principal: Principal, submissions: Sequence[Submission]) -> di
     """By `id()` of a submission, why its parents cannot be its parents: unknown, unreadable, erased, or not named
     though it says it is derived."""
     named = {parent for part in submissions for parent in part.parents}
-    with tenant_transaction():
-        cubes = {cube.id: cube for cube in MemCube.objects.filter(id__in={cube_id for cube_id, _ in named})}
-        numbers = set(Version.objects.filter(memcube_id__in=cubes).values_list("memcube_id", "number"))
-    good = {place for place in named if place in numbers and may_read(principal, cubes[place[0]])}
+    good = _readable(principal, named) if named else set()
     problems = ((part, _parent_problem(part, good)) for part in submissions)
     return {id(part): problem for part, problem in problems if problem}
+
+
+def _readable(principal: Principal, places: set[tuple[UUID, int]]) -> set[tuple[UUID, int]]:
+    """Those of the versions that exist and may be read."""
+    with tenant_transaction():
+        cubes = {cube.id: cube for cube in MemCube.objects.filter(id__in={cube_id for cube_id, _ in places})}
+        numbers = set(Version.objects.filter(memcube_id__in=cubes).values_list("memcube_id", "number"))
+    return {place for place in places if place in numbers and may_read(principal, cubes[place[0]])}
 
 
 def inherited_subjects(parts: Sequence[Submission]) -> dict[UUID, list[UUID]]:
     """The subjects of every named parent: they propagate to what is derived from it."""
     ids = {parent for part in parts for parent, _ in part.parents}
+    if not ids:
+        return {}
     with tenant_transaction():
         return dict(MemCube.objects.filter(id__in=ids).values_list("id", "subject_ids"))
 

@@ -39,11 +39,10 @@ def pii_policy(policy_id: UUID | None) -> PiiPolicy:
 def stored_policy(policy_id: UUID) -> StoredPolicy:
     """The version in force of one policy; raises `NotFound`."""
     with tenant_transaction():
-        record = PiiPolicyRecord.objects.filter(id=policy_id).first()
-        if record is None:
-            raise NotFound
-        version = PiiPolicyVersion.objects.get(policy_id=policy_id, number=record.version)
-    return StoredPolicy(record.id, version.value(record.name), version.created_at)
+        found = policies_in_force().filter(policy_id=policy_id).first()
+    if found is None:
+        raise NotFound
+    return stored(found)
 
 
 def policies_in_force() -> QuerySet[PiiPolicyVersion]:

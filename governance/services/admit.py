@@ -45,6 +45,7 @@ from governance.services.name_subjects import check_subjects, name_subjects
 from governance.submissions import Submission
 from guard.pii import vault
 from guard.pii.vault import Deposit, Holding
+from guard.selectors import pii_policy
 from guard.types import Decision
 from tenants.models import Resource
 from tenants.roles import POLICY
@@ -121,13 +122,15 @@ def _crowded(principal: Principal, count: int) -> RateLimited:
 
 def _drafts(principal: Principal, space_id: UUID, parts: Sequence[Submission]) -> list[_Draft | Problem]:
     try:
-        space = reach_space(principal, space_id, Act.MEMORY_ADMIT)
+        with tenant_transaction():
+            space = reach_space(principal, space_id, Act.MEMORY_ADMIT)
+            policy = pii_policy(space.pii_policy_id)
+            refused = check_parents(principal, parts)
     except Problem as problem:
         return [problem] * len(parts)
-    refused = check_parents(principal, parts)
     allowed = [part for part in parts if id(part) not in refused]
     subjects = _subjects(allowed)
-    judged = iter(judge_many(principal, space=space, submissions=allowed, subject_ids=subjects))
+    judged = iter(judge_many(principal, policy=policy, submissions=allowed, subject_ids=subjects))
     outcomes = (refused[id(part)] if id(part) in refused else next(judged) for part in parts)
     return [each if isinstance(each, Problem) else _draft(principal, each) for each in outcomes]
 

@@ -25,8 +25,11 @@ def name_subjects(names: Iterable[str]) -> dict[str, UUID]:
 
 def find_subjects(hashes: Iterable[bytes]) -> dict[bytes, UUID]:
     """Ids of the subjects with these keyed hashes."""
+    hashes = list(hashes)
+    if not hashes:
+        return {}
     with tenant_transaction():
-        rows = Subject.objects.filter(lookup__in=list(hashes), erased_at=None).values_list("lookup", "id")
+        rows = Subject.objects.filter(lookup__in=hashes, erased_at=None).values_list("lookup", "id")
         return {bytes(key): subject_id for key, subject_id in rows}
 
 
@@ -34,6 +37,8 @@ def check_subjects(ids: Iterable[UUID]) -> None:
     """Raises `Erased` if a subject was forgotten since it was named. Called after the links to them were inserted:
     the foreign key's lock then keeps an erasure waiting until the open transaction ends."""
     wanted = set(ids)
+    if not wanted:
+        return
     if Subject.objects.filter(id__in=wanted, erased_at=None).count() != len(wanted):
         raise Erased("A subject was forgotten meanwhile.")
 

@@ -40,6 +40,7 @@ from governance.services.ask_judge import owe_opinions
 from governance.submissions import Submission
 from guard.pii import vault
 from guard.pii.entities import Entity
+from guard.selectors import pii_policy
 from guard.types import Decision
 
 VERSIONED = frozenset({"content", "metadata", "valid_from", "valid_to"})
@@ -88,7 +89,8 @@ def _admit_version(principal: Principal, current: Current, revision: Revision) -
     space = reach_space(principal, cube.space_id, Act.MEMORY_REVISE)
     about = [tuple(cube.subject_ids)]
     part = _revised(current, revision)
-    judged = judge_many(principal, space=space, submissions=[part], subject_ids=about, known=current.known)[0]
+    policy = pii_policy(space.pii_policy_id)
+    judged = judge_many(principal, policy=policy, submissions=[part], subject_ids=about, known=current.known)[0]
     if isinstance(judged, PiiBlocked):
         raise judged
     if judged.verdict.decision is Decision.REJECT:

@@ -146,7 +146,7 @@ def _take(principal: Principal, batch: Sequence[Fused], question: Question, resu
     allowed = [each for each in good if may_read(principal, cubes[each.id])]
     result.withheld += len(good) - len(allowed)
     chosen = allowed[: question.k - len(result.rows)]
-    result.rows += zip(opening.rows([(each.id, each.version) for each in chosen]), chosen, strict=True)
+    result.rows += zip(opening.rows([(each.id, each.version) for each in chosen], read=cubes), chosen, strict=True)
 
 
 def _versions_at(cubes: dict[UUID, MemCube], moment: Moment) -> dict[UUID, int]:

@@ -113,10 +113,12 @@ def plan(
     as_of: datetime | None = None,
     known_at: datetime | None = None,
     embedding: Vectors | None = None,
+    words: bool = True,
 ) -> Plan:
     """The plan for a question. `spaces` None: all of the tenant's; empty: none. Outside any transaction.
 
-    `embedding`: the question's own, where the caller has it (shape (dim,), by this deployment's embedder).
+    `embedding`: the question's own, where the caller has it (shape (dim,), by this deployment's embedder). Without
+    `words` the question is asked by its meaning alone, which is what the nearest neighbours of a text are.
     """
     generation = _active()
     key = _key(generation)
@@ -124,7 +126,7 @@ def plan(
         generation=generation.number,
         spaces=None if spaces is None else frozenset(spaces),
         roles=frozenset(roles),
-        terms=query_terms(question, blind.subkey(key, "terms")),
+        terms=query_terms(question, blind.subkey(key, "terms")) if words else {},
         vector=_vector(question, embedding, generation, key),
         at=now(),
         k=k,

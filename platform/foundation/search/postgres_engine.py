@@ -45,6 +45,10 @@ _UPSERT = _INSERT.format(
 _STANDING = """SELECT id, revision, generation, collection, space_id, acl,
 CASE WHEN state = %s AND superseded_at = %s THEN lex::text END FROM search_entry WHERE {where} FOR UPDATE"""
 
+# The nearest by meaning alone: nothing of the words is read.
+_NEAREST = """SELECT tenant_id, record_id, version, NULL, -(vec <#> %s::halfvec) AS dense, session, position
+FROM search_entry WHERE vec IS NOT NULL AND {where} ORDER BY dense DESC, record_id, version LIMIT %s"""
+
 # The candidates are scored once, after every bound; each arm then names its best, which keep both their scores.
 _SEARCH = """WITH candidate AS MATERIALIZED (
   SELECT tenant_id, record_id, version, -(lex <#> %s::sparsevec) AS lexical, -(vec <#> %s::halfvec) AS dense,
@@ -72,9 +76,11 @@ class PostgresEngine:
         self._demand_whole(plan.generation)
         if plan.spaces is not None and not plan.spaces:
             return []
+        where = conjunction([*permitted(plan, "search_entry"), *standing(plan), *asked_for(plan)])
+        if not plan.terms:
+            return _nearest(plan, where)
         found = self.statistics(plan)
         question = sparse(weigh(plan.terms, found.documents, found.frequencies))
-        where = conjunction([*permitted(plan, "search_entry"), *standing(plan), *asked_for(plan)])
         values = [question, dense(plan.vector), *where.values, plan.depth, plan.depth]
         return [_hit(row) for row in execute(_SEARCH.format(where=where.sql), values)]
 
@@ -146,6 +152,13 @@ class PostgresEngine:
         entries = models.Entry.objects.filter(generation=generation.number, collection=collection.value)
         rows = entries.exclude(state=REMOVED).values_list("record_id", "version", "revision")
         return {(record_id, version): revision for record_id, version, revision in rows}
+
+
+def _nearest(plan: Plan, where: Clause) -> list[Hit]:
+    if plan.vector is None:
+        return []
+    values = [dense(plan.vector), *where.values, plan.depth]
+    return [_hit(row) for row in execute(_NEAREST.format(where=where.sql), values)]
 
 
 def _stood(ids: Sequence[UUID]) -> dict[UUID, tuple[int, Share | None]]:
