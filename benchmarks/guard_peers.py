@@ -54,7 +54,7 @@ json.dump({"stopped": found, "ms": 1000 * (time.perf_counter() - start) / max(1,
 """
 
 
-SAMPLE = 40
+SAMPLE = 15
 """Records a slice and kind, chosen by the digest of their text: some packages need tens of milliseconds for each."""
 
 
@@ -89,7 +89,7 @@ def _asked(package: str, ask: str, seen: Sequence[Seen]) -> dict[str, object]:
     python = _environment(package)
     lines = "\n".join(json.dumps(asdict(each)) for each in seen)
     answer = subprocess.run(
-        [str(python), "-c", ask + LOOP], input=lines, capture_output=True, text=True, timeout=300, check=True
+        [str(python), "-c", ask + LOOP], input=lines, capture_output=True, text=True, timeout=200, check=True
     )
     told: dict[str, object] = json.loads(answer.stdout)
     return told

@@ -34,20 +34,39 @@ def relations_of(voices: Sequence[Voice], query: str = "") -> Relations:
         for right in range(left):
             relation = compare(voices[left].path, voices[right].path, asked).relation
             found[left, right] = found[right, left] = relation
-    return _undercut(found, voices, asked) if asked and asked.open else found
+    return _undercut(_waived(found, len(voices)), voices, asked) if asked and asked.open else found
+
+
+def _waived(found: Relations, count: int) -> Relations:
+    """A contradiction between two records that agree with the same two others, who agree as well, was misread."""
+    friends = [{other for other in range(count) if found.get((one, other)) is Relation.AGREE} for one in range(count)]
+    return {
+        (one, other): Relation.UNRELATED
+        if relation is Relation.CONFLICT
+        and any(friends[third] & friends[one] & friends[other] for third in friends[one] & friends[other])
+        else relation
+        for (one, other), relation in found.items()
+    }
 
 
 def _with_background(asked: About, paths: Sequence[Path]) -> About:
-    """What all on the topic say is their setting if, without it, each still has an answer and some of those agree."""
+    """What all on the topic say is their setting if, without it, each still has an answer and most of those agree."""
     topical = [path for path in paths if path.shape is not Shape.EPISODE and on_topic(path, asked) >= ON_TOPIC]
     if len(topical) < 3:
         return asked
     everywhere = [_shared(frozenset(path.values), *(frozenset(other.values) for other in topical)) for path in topical]
     values = frozenset[TypedValue]().union(*everywhere)
     setting = frozenset.intersection(*(frozenset(path.relation) for path in topical))
-    left = _said(topical, replace(asked, background=values, setting=setting))
-    sides = any(_shared(one, other) for place, one in enumerate(left) for other in left[:place])
-    return replace(asked, background=values, setting=setting) if all(left) and sides else asked
+    narrowed = replace(asked, background=values, setting=setting)
+    typed = all(answers(path, asked) for path in topical)
+    left = [answers(path, narrowed) for path in topical] if typed else _said(topical, narrowed)
+    return narrowed if all(left) and _sided(left) else asked
+
+
+def _sided(said: Answers) -> bool:
+    """Whether most records, but not all, have one answer in common: those are one side, the others the other."""
+    backed = (sum(bool(_shared(frozenset({value}), other)) for other in said) for each in said for value in each)
+    return any(len(said) < 2 * count < 2 * len(said) for count in backed)
 
 
 def _said(paths: Sequence[Path], asked: About) -> Answers:
