@@ -170,7 +170,7 @@ def _stages() -> Iterator[dict[str, list[float]]]:
     from governance.services import admit
 
     spent: dict[str, list[float]] = {}
-    places = ((judging, "_clear"), (judging, "gather"), (judging, "judge"), (admit, "_write"))
+    places = ((judging, "_clear"), (judging, "gather"), (judging, "judge_case"), (admit, "_write"))
     kept = [(module, name, getattr(module, name)) for module, name in places]
     for module, name, whole in kept:
         setattr(module, name, _clocked(whole, spent.setdefault(name.strip("_"), [])))

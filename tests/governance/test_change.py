@@ -47,12 +47,12 @@ def holding(monkeypatch):
 
     from governance import judging
 
-    judge = judging.judge
+    judge = judging.judge_case
 
     def hold(*args):
         return replace(judge(*args), decision=Decision.HOLD, reasons=("claim-conflict",))
 
-    monkeypatch.setattr(judging, "judge", hold)
+    monkeypatch.setattr(judging, "judge_case", hold)
 
 
 def test_a_revision_makes_a_version_and_the_old_one_stays(agent, space):
@@ -91,9 +91,9 @@ def test_the_reviewer_decides_about_a_held_revision(agent, space, officer, monke
     from governance import judging
 
     first = admitted(agent, space, "The kettle is red.")
-    judge = judging.judge
+    judge = judging.judge_case
     monkeypatch.setattr(
-        judging, "judge", lambda *args: replace(judge(*args), decision=Decision.HOLD, reasons=("claim-conflict",))
+        judging, "judge_case", lambda *args: replace(judge(*args), decision=Decision.HOLD, reasons=("claim-conflict",))
     )
     held = revised(agent, first, content="The kettle is blue.")
     assert held.held
