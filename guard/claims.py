@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import calendar
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
@@ -123,7 +123,7 @@ def _form(text: str) -> _Form:
 def _same_name(one: _Form, other: _Form) -> bool:
     """Equal, a part of the other ("Keller", "Odo Keller"), or its initials ("JFK"; "J. Watson", "John B. Watson")."""
     if not one.words & other.words:
-        return bool(one.single and one.single == other.acronym or other.single and other.single == one.acronym)
+        return bool((one.single and one.single == other.acronym) or (other.single and other.single == one.acronym))
     if one.abbreviated or other.abbreviated:
         return one.words == other.words or _initials(one.parts, other.parts)
     return one.words <= other.words or other.words <= one.words
@@ -160,8 +160,36 @@ def compare(one: Path, other: Path, asked: About | None = None) -> Comparison:
     if Shape.EPISODE in (one.shape, other.shape):
         return Comparison(Relation.UNRELATED)
     if asked and asked.words:
-        return _answers(one, other, asked)
+        return _answers(taken(one, asked), taken(other, asked), asked)
     return _facts(one, other)
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """A record as one question sees it, read once and compared often: how far it is on the `topic` (0 to 1), and the
+    values it offers, by kind.
+    """
+
+    path: Path
+    topic: float
+    offers: Mapping[ValueKind, frozenset[TypedValue]]
+
+    @property
+    def answers(self) -> frozenset[TypedValue]:
+        """The values with which it can answer: those of the first kind it offers any of."""
+        return next((found for found in self.offers.values() if found), frozenset())
+
+
+def taken(path: Path, asked: About) -> Taken:
+    kinds = asked.kinds or (ValueKind.ENTITY, ValueKind.NUM, ValueKind.DATE)
+    return Taken(path, on_topic(path, asked), {kind: claimed(path, asked, kind) for kind in kinds})
+
+
+def compare_taken(one: Taken, other: Taken, asked: About) -> Comparison:
+    """As `compare`, for records that were taken for the question before."""
+    episodes = Shape.EPISODE in (one.path.shape, other.path.shape)
+    told = one.path.question and other.path.question and one.path.outcome and other.path.outcome
+    return compare(one.path, other.path, asked) if episodes or told else _answers(one, other, asked)
 
 
 def same_question(one: Path, other: Path) -> float:
@@ -207,35 +235,25 @@ def _spelt(date: TypedValue) -> Iterable[str]:
 _MONTHS = {f"{number:02d}": stem(name) for number, name in enumerate(calendar.month_name) if name}
 
 
-def _answers(one: Path, other: Path, asked: About) -> Comparison:
-    strength = min(on_topic(one, asked), on_topic(other, asked))
+def _answers(one: Taken, other: Taken, asked: About) -> Comparison:
+    strength = min(one.topic, other.topic)
     if strength < NEAR_TOPIC:
         return Comparison(Relation.UNRELATED)
-    if asked.choices and (mine := _choice(one, asked)) and (theirs := _choice(other, asked)):
+    if asked.choices and (mine := _choice(one.path, asked)) and (theirs := _choice(other.path, asked)):
         return Comparison(Relation.AGREE if mine == theirs else Relation.CONFLICT, strength)
     if asked.polar:
-        return _polarities(one, other, asked, strength)
-    for kind in _kinds(asked):
-        left, right = claimed(one, asked, kind), claimed(other, asked, kind)
-        if left and right:
-            return Comparison(_slot(one, other, left, right, strength), strength)
-    return _plain_words(one, other, asked, strength)
-
-
-def _kinds(asked: About) -> tuple[ValueKind, ...]:
-    return asked.kinds or (ValueKind.ENTITY, ValueKind.NUM, ValueKind.DATE)
-
-
-def answers(path: Path, asked: About) -> frozenset[TypedValue]:
-    """The values with which a text can answer the question."""
-    return next((found for kind in _kinds(asked) if (found := claimed(path, asked, kind))), frozenset())
+        return _polarities(one.path, other.path, asked, strength)
+    for kind, left in one.offers.items():
+        if left and (right := other.offers[kind]):
+            return Comparison(_slot(one.path, other.path, left, right, strength), strength)
+    return _plain_words(one.path, other.path, asked, strength)
 
 
 def _slot(
     one: Path, other: Path, left: frozenset[TypedValue], right: frozenset[TypedValue], strength: float
 ) -> Relation:
     """A value in common is agreement, unless the texts are one text with that very slot changed."""
-    shared = any(same_answer(value, rival) for value in left for rival in right)
+    shared = bool(left & right) or any(same_answer(value, rival) for value in left for rival in right)
     if shared and not (_reworded(one, other) and _apart(left, right) and _apart(right, left)):
         return Relation.AGREE
     return Relation.CONFLICT if strength >= ON_TOPIC or shared else Relation.DOUBT
@@ -306,7 +324,6 @@ def _plain_words(one: Path, other: Path, asked: About, strength: float) -> Compa
     return Comparison(Relation.AGREE if agree else Relation.CONFLICT, strength)
 
 
-@lru_cache(maxsize=4096)
 def uncommon(path: Path) -> frozenset[str]:
     """The words of a record that are not everybody's."""
     return frozenset(path.relation) - common_words()

@@ -11,7 +11,20 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from guard.claims import MARGIN, ON_TOPIC, About, Relation, about, answers, compare, on_topic, same_answer, uncommon
+from guard.claims import (
+    MARGIN,
+    ON_TOPIC,
+    About,
+    Relation,
+    Taken,
+    about,
+    compare,
+    compare_taken,
+    on_topic,
+    same_answer,
+    taken,
+    uncommon,
+)  # fmt: skip
 from guard.types import Path, Shape, TypedValue, ValueKind
 
 Relations = Mapping[tuple[int, int], Relation]
@@ -28,13 +41,18 @@ class Voice:
 
 def relations_of(voices: Sequence[Voice], query: str = "") -> Relations:
     """The relation of every pair, both ways; it depends on the records and the query, not on their order."""
-    asked = _with_background(about(query), [voice.path for voice in voices]) if query else None
+    asked = _with_background(about(query), [voice.path for voice in voices]) if query else About()
     found: dict[tuple[int, int], Relation] = {}
+    seen = [taken(voice.path, asked) for voice in voices] if asked.words else []
     for left in range(len(voices)):
         for right in range(left):
-            relation = compare(voices[left].path, voices[right].path, asked).relation
-            found[left, right] = found[right, left] = relation
-    return _undercut(_waived(found, len(voices)), voices, asked) if asked and asked.open else found
+            related = (
+                compare_taken(seen[left], seen[right], asked)
+                if seen
+                else compare(voices[left].path, voices[right].path)
+            )
+            found[left, right] = found[right, left] = related.relation
+    return _undercut(_waived(found, len(voices)), voices, seen, asked) if asked.words and asked.open else found
 
 
 def _waived(found: Relations, count: int) -> Relations:
@@ -54,12 +72,14 @@ def _with_background(asked: About, paths: Sequence[Path]) -> About:
     topical = [path for path in paths if path.shape is not Shape.EPISODE and on_topic(path, asked) >= ON_TOPIC]
     if len(topical) < 3:
         return asked
-    everywhere = [_shared(frozenset(path.values), *(frozenset(other.values) for other in topical)) for path in topical]
-    values = frozenset[TypedValue]().union(*everywhere)
+    first, *rest = (frozenset(path.values) for path in topical)
+    common = _shared(first, *rest)
+    everywhere = [common, *(_shared(values, common) for values in rest)]
     setting = frozenset.intersection(*(frozenset(path.relation) for path in topical))
-    narrowed = replace(asked, background=values, setting=setting)
-    typed = all(answers(path, asked) for path in topical)
-    left = [answers(path, narrowed) for path in topical] if typed else _said(topical, narrowed)
+    narrowed = replace(asked, background=frozenset[TypedValue]().union(*everywhere), setting=setting)
+    before, after = ([taken(path, about_it) for path in topical] for about_it in (asked, narrowed))
+    typed = all(each.answers for each in before)
+    left = [each.answers for each in after] if typed else _said(after, narrowed)
     return narrowed if all(left) and _sided(left) else asked
 
 
@@ -69,24 +89,20 @@ def _sided(said: Answers) -> bool:
     return any(len(said) < 2 * count < 2 * len(said) for count in backed)
 
 
-def _said(paths: Sequence[Path], asked: About) -> Answers:
+def _said(seen: Sequence[Taken], asked: About) -> Answers:
     """Every record's possible answers, all of one sort: values of the kind asked for, or else uncommon words."""
-    typed = [answers(path, asked) for path in paths]
+    typed = [each.answers for each in seen]
     if all(typed):
         return typed
     return [
-        frozenset(TypedValue(ValueKind.WORD, word) for word in uncommon(path) - asked.words - asked.setting)
-        for path in paths
+        frozenset(TypedValue(ValueKind.WORD, word) for word in uncommon(each.path) - asked.words - asked.setting)
+        for each in seen
     ]
 
 
-def _undercut(found: Relations, voices: Sequence[Voice], asked: About) -> Relations:
-    near = [
-        place
-        for place, voice in enumerate(voices)
-        if voice.path.shape is not Shape.EPISODE and on_topic(voice.path, asked) >= ON_TOPIC
-    ]
-    said = dict(zip(near, _said([voices[place].path for place in near], asked), strict=True))
+def _undercut(found: Relations, voices: Sequence[Voice], seen: Sequence[Taken], asked: About) -> Relations:
+    near = [place for place, each in enumerate(seen) if each.path.shape is not Shape.EPISODE and each.topic >= ON_TOPIC]
+    said = dict(zip(near, _said([seen[place] for place in near], asked), strict=True))
     loose = {
         (one, other)
         for (one, other), relation in found.items()
