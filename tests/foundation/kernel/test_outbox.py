@@ -106,3 +106,22 @@ def test_a_tenant_with_much_work_does_not_keep_another_waiting(tenant, other_ten
         owe(kind, n=99)
     leased = [lease.tenant_id for lease in outbox.lease_due(10) if lease.kind == kind]
     assert other_tenant in leased
+
+
+def test_work_that_waits_for_strangers_can_be_run_apart(tenant, handled):
+    kind, calls = handled
+    owe(kind, n=1)
+    with tenant_transaction():
+        outbox.enqueue(kind, {"n": 2}, queue=outbox.SLOW)
+    outbox.run_due(slow=False)
+    assert calls == [(tenant, [1])]
+    outbox.run_due(slow=True)
+    assert calls == [(tenant, [1]), (tenant, [2])]
+
+
+def test_without_a_worker_of_its_own_slow_work_is_done_with_the_rest(tenant, handled):
+    kind, calls = handled
+    with tenant_transaction():
+        outbox.enqueue(kind, {"n": 1}, queue=outbox.SLOW)
+    outbox.run_due()
+    assert calls == [(tenant, [1])]
