@@ -117,5 +117,49 @@ def personnummer(digits: str) -> bool:
     return luhn(ten) and 1 <= int(ten[2:4]) <= 12 and 1 <= int(ten[4:6]) % 60 <= 31
 
 
+def hetu(signs: str) -> bool:
+    """FI: the remainder of nine digits by 31, as one of 31 signs; the date must exist. The century sign is left out."""
+    digits, day, month = signs[:6] + signs[-4:-1], int(signs[:2]), int(signs[2:4])
+    return 1 <= day <= 31 and 1 <= month <= 12 and signs[-1] == "0123456789ABCDEFHJKLMNPRSTUVWXY"[int(digits) % 31]
+
+
+def cpr(digits: str) -> bool:
+    """DK: a date and four digits; the sum by 11 holds for numbers given out before 2007 alone, so it is not asked."""
+    return 1 <= int(digits[:2]) <= 31 and 1 <= int(digits[2:4]) <= 12
+
+
+def fodselsnummer(digits: str) -> bool:
+    """NO: two check digits by 11; the day may be raised by 40 (D number), the month by 40."""
+    first = _weighted(digits[:10], (3, 7, 6, 1, 8, 9, 4, 5, 2, 1)) % 11 == 0
+    second = _weighted(digits, (5, 4, 3, 2, 7, 6, 5, 4, 3, 2, 1)) % 11 == 0
+    return first and second and 1 <= int(digits[:2]) % 40 <= 31 and 1 <= int(digits[2:4]) % 40 <= 12
+
+
+def tfn(digits: str) -> bool:
+    """AU: nine digits, weighted, by 11."""
+    return _weighted(digits, (1, 4, 3, 7, 5, 8, 6, 9, 10)) % 11 == 0
+
+
+def aadhaar(digits: str) -> bool:
+    """IN: Verhoeff over twelve digits of which the first is 2 to 9."""
+    check = 0
+    for place, digit in enumerate(reversed(digits)):
+        value = int(digit)
+        for _ in range(place % 8):
+            value = _VERHOEFF_TURN[value]
+        check = _dihedral(check, value)
+    return digits[0] > "1" and check == 0
+
+
+_VERHOEFF_TURN = (1, 5, 7, 6, 2, 8, 3, 0, 9, 4)
+
+
+def _dihedral(left: int, right: int) -> int:
+    """The product in the group of a pentagon's ten symmetries: 0 to 4 turn it, 5 to 9 turn it over."""
+    if left < 5:
+        return (left + right) % 5 + (5 if right >= 5 else 0)
+    return (left - right) % 5 + (0 if right >= 5 else 5)
+
+
 def _weighted(digits: str, weights: Sequence[int]) -> int:
     return sum(int(digit) * weight for digit, weight in zip(digits, weights, strict=True))

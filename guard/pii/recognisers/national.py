@@ -17,6 +17,9 @@ _PESEL = words("pesel", "polish", "id")
 _BSN = words("bsn", "burgerservicenummer", "sofinummer", "sofi", "dutch")
 _NIF = words("nif", "contribuinte", "fiscal", "número de contribuinte")
 _CA = words("sin", "social insurance", "canadian")
+_DK = words("cpr", "cpr-nr", "cpr-nummer", "personnummer", "danish")
+_IN = words("aadhaar", "aadhar", "uidai")
+_NO = words("fødselsnummer", "fodselsnummer", "fnr", "personnummer", "norwegian", "d-nummer")
 _SE = words("personnummer", "personal", "swedish", "samordningsnummer")
 
 
@@ -25,7 +28,7 @@ def _bare(count: int) -> str:
 
 
 def national() -> Patterned:
-    return Patterned("national", (*_anglophone(), *_romance(), *_germanic(), *_named()))
+    return Patterned("national", (*_anglophone(), *_romance(), *_germanic(), *_nordic(), *_indian(), *_named()))
 
 
 def _anglophone() -> tuple[Pattern, ...]:
@@ -87,6 +90,34 @@ def _germanic() -> tuple[Pattern, ...]:
             LIKELY,
             check=checksums.personnummer,
             context=_SE,
+        ),
+    )
+
+
+def _nordic() -> tuple[Pattern, ...]:
+    hetu = r"(?i)(?<![\w-])\d{6}[-+a-fu-y]\d{3}[0-9a-y](?![\w-])"
+    return (
+        Pattern(_N, re.compile(hetu), SURE, check=checksums.hetu),
+        Pattern(_N, re.compile(r"(?<![\w-])\d{6}-\d{4}(?![\w-])"), SUSPECTED, check=checksums.cpr, context=_DK),
+        Pattern(
+            _N, re.compile(r"(?<![\w.-])\d{6} ?\d{5}(?![\w-])"), LIKELY, check=checksums.fodselsnummer, context=_NO
+        ),
+    )
+
+
+def _indian() -> tuple[Pattern, ...]:
+    """India's and Australia's: checked, and in balanced mode only beside their words."""
+    spaced = r"(?<![\w-])[2-9]\d{3}([ -]?)\d{4}\1\d{4}(?![\w-]|[ -]\d)"
+    return (
+        Pattern(
+            _N, re.compile(spaced), SUSPECTED, check=checksums.aadhaar, context=words("aadhaar", "aadhar", "uidai")
+        ),
+        Pattern(
+            _N,
+            re.compile(r"(?<![\w.-])\d{3} ?\d{3} ?\d{3}(?![\w-])"),
+            SUSPECTED,
+            check=checksums.tfn,
+            context=words("tfn", "tax file number", "tax file no"),
         ),
     )
 

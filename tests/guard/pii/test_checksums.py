@@ -28,6 +28,11 @@ GOOD = [
     (checksums.national_number_be, "85073003328"),
     (checksums.ahv, "7569217076985"),
     (checksums.personnummer, "8112189876"),
+    (checksums.hetu, "131052308T"),
+    (checksums.hetu, "131052A308T"),
+    (checksums.fodselsnummer, "01010750160"),
+    (checksums.tfn, "123456782"),
+    (checksums.aadhaar, "234123412346"),
 ]
 
 
@@ -59,3 +64,9 @@ def test_insurance_numbers_with_prefixes_that_are_never_issued_fail(number):
 @pytest.mark.parametrize("number", ["11111111111", "00000000000"])
 def test_eleven_equal_digits_are_no_cpf(number):
     assert not checksums.cpf(number)
+
+
+@pytest.mark.parametrize("number", ["3207614285", "0713614285"])
+def test_a_danish_number_begins_with_a_day_that_can_be(number):
+    assert checksums.cpr("0707614285")
+    assert not checksums.cpr(number)
