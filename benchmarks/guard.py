@@ -57,6 +57,8 @@ def report(bench: Bench) -> Iterator[dict[str, Any]]:
             }  # fmt: skip
     yield from summary(bench)
     yield from ablation(bench)
+    for kind, points in curve(bench).items():
+        yield {"bench": "guard", "curve": kind, "held": {str(alpha): counts for alpha, counts in points.items()}}
 
 
 def summary(bench: Bench) -> Iterator[dict[str, Any]]:
@@ -137,12 +139,24 @@ def beside(row: dict[str, Any]) -> str:
 def keep(bench: Bench, lines: Sequence[dict[str, Any]], seeds: int) -> None:
     target = ROOT / "benchmarks" / "results" / f"guard-{seeds}-seeds.jsonl"
     target.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
-    kinds = {name.removeprefix("benign-"): points for name, points in bench.curve.items() if name.startswith("benign-")}
+    kinds = curve(bench)
     caption = (
         f"Share of harmless records held, by kind (records judged in brackets), {seeds} seeds; thresholds come from "
         "other benign groups. Hard rules hold whatever alpha is: that is where a curve is flat."
     )
     write(kinds, caption, ROOT / "docs" / "images" / "guard-calibration.svg")
+
+
+def curve(bench: Bench) -> dict[str, dict[float, list[int]]]:
+    """Harmless records held, by kind and alpha; what users say of themselves is one kind."""
+    kinds: dict[str, dict[float, list[int]]] = {}
+    for name, points in bench.curve.items():
+        if name.startswith("benign-"):
+            kind = "own words" if name.startswith("benign-own-") else name.removeprefix("benign-")
+            row = kinds.setdefault(kind, {alpha: [0, 0] for alpha in points})
+            for alpha, (held, total) in points.items():
+                row[alpha] = [row[alpha][0] + held, row[alpha][1] + total]
+    return kinds
 
 
 def _say(text: str) -> None:
