@@ -37,6 +37,8 @@ class Revelation:
     role: str | None = None
     policies: Policies = field(default_factory=dict)
     held: Mapping[UUID, Sequence[Entrusted]] = field(default_factory=dict)
+    _opened: dict[UUID, str] = field(default_factory=dict, init=False, repr=False)
+    _answers: dict[tuple[UUID, str, str], bool] = field(default_factory=dict, init=False, repr=False)
 
     @property
     def key_ids(self) -> list[UUID]:
@@ -56,11 +58,19 @@ class Revelation:
 
     def values(self, version_id: UUID, secrets: Mapping[UUID, bytes]) -> dict[str, str]:
         """The version's values whose keys are there, by how its spans name them."""
-        held = self.held.get(version_id, ())
-        return {each.lookup: each.open(secrets[each.value_id]) for each in held if each.value_id in secrets}
+        held = [each for each in self.held.get(version_id, ()) if each.value_id in secrets]
+        for each in held:
+            if each.value_id not in self._opened:
+                self._opened[each.value_id] = each.open(secrets[each.value_id])
+        return {each.lookup: self._opened[each.value_id] for each in held}
 
     def _may(self, cube: MemCube, span: Span) -> bool:
-        return self.role is None or reveals(self.policies[cube.space_id], span, self.role)
+        if self.role is None:
+            return True
+        asked = (cube.space_id, span["type"], span["path"])
+        if asked not in self._answers:  # the same few kinds and paths, thousands of times
+            self._answers[asked] = reveals(self.policies[cube.space_id], span, self.role)
+        return self._answers[asked]
 
 
 NOTHING = Revelation()
@@ -112,7 +122,10 @@ def reveals(policy: PiiPolicy, span: Span, role: str) -> bool:
 def with_values(payload: Payload, values: Mapping[str, str], may: Callable[[Span], bool] = lambda _: True) -> Payload:
     """The payload with those of the values in their places whose spans `may` be revealed."""
     placed = placed_in(payload, values, may)
-    return with_personal(payload, put_back(personal(payload), placed)) if placed else payload
+    if not placed:
+        return payload
+    touched, whole = {each.path.split("/", 2)[1] for each in placed}, personal(payload)
+    return with_personal(payload, whole | put_back({name: whole[name] for name in touched}, placed))
 
 
 def placed_in(

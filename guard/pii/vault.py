@@ -17,7 +17,6 @@ from uuid import UUID
 
 from django.db import IntegrityError
 
-from foundation.kernel.canonical import canonical
 from foundation.kernel.clock import now
 from foundation.kernel.ids import uuid7
 from foundation.kernel.problems import Unavailable
@@ -166,16 +165,10 @@ def entrusted(holders: Collection[UUID], entities: Collection[Entity] = tuple(En
     """The values of these kinds that the versions use (inside a transaction)."""
     kinds = [entity.value for entity in entities]
     uses = PseudonymUse.objects.filter(holder_id__in=list(holders), value__entity__in=kinds, value__doomed_at=None)
+    columns = ("holder_id", "value_id", "value__lookup", "value__identifier", "value__entity", "value__sealed")
     return [
-        Entrusted(
-            use.holder_id,
-            use.value.id,
-            bytes(use.value.lookup).hex(),
-            bytes(use.value.identifier).hex(),
-            Entity(use.value.entity),
-            bytes(use.value.sealed),
-        )
-        for use in uses.select_related("value")
+        Entrusted(holder, value, bytes(lookup).hex(), bytes(identifier).hex(), Entity(entity), bytes(sealed))
+        for holder, value, lookup, identifier, entity, sealed in uses.values_list(*columns)
     ]
 
 
@@ -307,4 +300,5 @@ def _bytes(original: Original) -> bytes:
 
 
 def _aad(value_id: UUID, entity: Entity, lookup: str, identifier: str) -> bytes:
-    return canonical(["pseudonym", str(current_tenant()), str(value_id), entity.value, lookup, identifier])
+    """Ids, a closed word and hex digits: no part can hold the colon between them."""
+    return f"pseudonym:{current_tenant()}:{value_id}:{entity.value}:{lookup}:{identifier}".encode()

@@ -1,0 +1,183 @@
+"""What revealing costs: the same searches, lists and batches with values to put back and without, in turns.
+
+`python -m benchmarks vault [--memories N] [--rounds N]`: JSON lines on stdout, a table on stderr. An agent, to whom the
+policy reveals, and a reader, to whom it does not, ask for the same records; `cold` has every data key unwrapped anew.
+Persons are marked in the texts, so that recognition costs nothing and the vault is what is measured.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+import statistics
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from benchmarks.ground import standing_on_a_cluster
+
+WORDS = ("kettle", "stove", "window", "violin", "ticket", "invoice", "garden", "bridge", "train", "coffee", "river")
+PERSONS = 400
+_MARKED = re.compile(r"\{\{.*?\}\}")
+
+
+class Marked:
+    """A redactor that finds `{{…}}`, and replaces it as every redactor does."""
+
+    def redact_many(self, documents: Sequence[Any], policy: Any, *, key: bytes, known: Any = None) -> list[Any]:
+        return [self._redacted(document, policy, key) for document in documents]
+
+    def tokens(self, text: str, policy: Any, *, key: bytes) -> str:
+        return str(self._redacted({"/content": text}, policy, key).texts["/content"])
+
+    def _redacted(self, document: Mapping[str, str], policy: Any, key: bytes) -> Any:
+        from guard.pii import redaction
+        from guard.pii.entities import Entity
+        from guard.pii.port import Finding
+
+        found = [
+            Finding(Entity.PERSON, path, match.start(), match.end(), 1.0)
+            for path, text in document.items()
+            for match in _MARKED.finditer(text)
+        ]
+        return redaction.apply(document, found, policy, key)
+
+
+def run(args: list[str]) -> None:
+    """Measure on a new cluster."""
+    parser = argparse.ArgumentParser(prog="bench vault", description=__doc__)
+    parser.add_argument("--memories", type=int, default=1000)
+    parser.add_argument("--rounds", type=int, default=60)
+    asked = parser.parse_args(args)
+    with standing_on_a_cluster(EMBEDDER="hash"):
+        _measure(asked.memories, asked.rounds)
+
+
+def _measure(memories: int, rounds: int) -> None:
+    from django.conf import settings
+
+    from foundation.kernel.scope import tenant_scope
+
+    settings.PII_REDACTOR = "benchmarks.vault.Marked"
+    tenant, agent, reader, spaces = _tenant()
+    with tenant_scope(tenant):
+        _batches(agent, spaces, memories)
+        _settle()
+        askers = {"with": replace(agent, spaces=reader.spaces), "without": reader}
+        for cold in (False, True):
+            warmth = "cold" if cold else "warm"
+            for k in (10, 50):
+                _compare(f"search_{k}_{warmth}", rounds, askers, lambda who, n, k=k: _search(who, n, k), cold)
+            _compare(f"list_50_{warmth}", rounds, askers, lambda who, n: _list(who), cold)
+
+
+def _tenant() -> tuple[Any, Any, Any, Any]:
+    from foundation.kernel.ids import uuid7
+    from foundation.kernel.principal import Principal, PrincipalKind, Role
+    from foundation.kernel.scope import tenant_scope
+    from governance.services.spaces import create_space
+    from guard.pii.policy import Action, Mode
+    from guard.services.pii_policies import Terms, create_pii_policy
+    from tenants.services.create_tenant import create_tenant
+
+    tenant = create_tenant(name="bench").key.tenant_id
+    admin = Principal(uuid7(), tenant, PrincipalKind.SERVICE, Role.ADMIN, name="bench")
+    with tenant_scope(tenant):
+        hashed, _ = create_pii_policy(admin, name="hash", terms=Terms(Mode.STRICT, Action.HASH))
+        spaces = {
+            "with": create_space(admin, name="vault"),
+            "without": create_space(admin, name="hash", pii_policy_id=hashed.id),
+        }
+    writer = replace(admin, kind=PrincipalKind.AGENT, role=Role.AGENT, spaces=frozenset(s.id for s in spaces.values()))
+    reader = replace(writer, role=Role.READER, spaces=frozenset({spaces["with"].id}))
+    return tenant, writer, reader, spaces
+
+
+def _text(number: int) -> str:
+    first, second, third = ((number * step) % PERSONS for step in (1, 7, 13))
+    words = " ".join(WORDS[(number * step + step) % len(WORDS)] for step in range(1, 16))
+    people = f"{{{{Person {first}}}}} and {{{{Person {second}}}}} told {{{{Person {third}}}}}"
+    return f"{people}: {words} number {number}."
+
+
+def _batches(agent: Any, spaces: Mapping[str, Any], memories: int) -> None:
+    """Fill, fifty at a time, in turns: the same texts into a space whose names go into the vault, and into one that
+    replaces them by hashes."""
+    from governance.sealed import Provenance
+    from governance.services.admit import admit_many
+    from governance.submissions import Submission
+
+    source = Provenance("bench:1", session="s", speaker="user")
+    seconds: dict[str, list[float]] = {"with": [], "without": []}
+    for start in range(0, memories, 50):
+        for kind, times in seconds.items():
+            parts = [Submission(spaces[kind].id, _text(number), source) for number in range(start, start + 50)]
+            times.append(_timed(lambda parts=parts: admit_many(agent, submissions=parts)))
+    _told("batch_50_new_values", {kind: times[:4] for kind, times in seconds.items()})
+    _told("batch_50_known_values", {kind: times[len(times) // 2 :] for kind, times in seconds.items()})
+
+
+def _settle() -> None:
+    from django.db import connections
+
+    from audit.services.sequence import run_once
+    from foundation.kernel import outbox
+
+    while outbox.run_due() or run_once():
+        pass
+    with connections["owner"].cursor() as cursor:
+        cursor.execute("VACUUM ANALYZE")
+
+
+def _search(who: Any, number: int, k: int) -> None:
+    from governance.services.search import Question, search
+
+    question = f"What did {{{{Person {number % PERSONS}}}}} say of the {WORDS[number % len(WORDS)]}?"
+    assert len(search(who, question=Question(question, k=k)).found) == k
+
+
+def _list(who: Any) -> None:
+    from governance import selectors
+    from governance.timeline import PRESENT
+
+    found = selectors.memories(who, space_id=None, state=None, moment=PRESENT, after=None, limit=50)
+    assert len(found) == 50
+
+
+def _compare(name: str, rounds: int, askers: Mapping[str, Any], act: Callable[[Any, int], None], cold: bool) -> None:
+    from foundation.keyring import keys
+
+    seconds: dict[str, list[float]] = {kind: [] for kind in askers}
+    for number in range(-3, rounds):
+        for kind, who in list(askers.items())[:: 1 if number % 2 else -1]:
+            if cold:
+                keys.opened.clear()
+            took = _timed(lambda who=who, number=number: act(who, number))
+            if number >= 0:
+                seconds[kind].append(took)
+    _told(name, seconds)
+
+
+def _timed(act: Callable[[], object]) -> float:
+    began = time.perf_counter()
+    act()
+    return time.perf_counter() - began
+
+
+def _told(name: str, seconds: Mapping[str, Sequence[float]]) -> None:
+    half = {kind: 1000 * statistics.median(times) for kind, times in seconds.items()}
+    tail = {kind: 1000 * statistics.quantiles(times, n=20)[-1] for kind, times in seconds.items()}
+    figure = {
+        "figure": name,
+        "with_ms": round(half["with"], 2),
+        "without_ms": round(half["without"], 2),
+        "ratio": round(half["with"] / half["without"], 3),
+        "with_p95_ms": round(tail["with"], 2),
+        "without_p95_ms": round(tail["without"], 2),
+        "rounds": len(seconds["with"]),
+    }
+    print(json.dumps(figure), flush=True)
+    print(f"{name:28} {half['with']:9.2f} {half['without']:9.2f} {figure['ratio']:7.3f}", file=sys.stderr)
