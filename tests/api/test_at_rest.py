@@ -24,6 +24,8 @@ WHERE = (
     "reason",
     "query",
     "holdname",
+    "lesson",
+    "planned",
     "person",
     "revealed",
 )
@@ -67,6 +69,7 @@ def everything(here, word: dict[str, str]) -> str:
     )
     here.officer.post("/v1/legal_holds", {"name": word["holdname"], "select": {"subject": "nobody"}, "basis": "other"})
     say_names(here, word)
+    teach(here, word, made["id"])
     here.drain()
     return made["id"]
 
@@ -87,6 +90,19 @@ def say_names(here, word: dict[str, str]) -> None:
     assert told.json["value"] == f"{{{{{word['person']}}}}}"
     counted = here.admin.post("/v1/pii_policies:simulate", {"default_action": "redact"})
     assert (counted.status, word["person"] in counted.text) == (200, False)
+
+
+def teach(here, word: dict[str, str], memory_id: str) -> None:
+    """Have a lesson written, promoted, told before an act, and retired."""
+    text = {part: f"Of {word['lesson']}." for part in ("title", "when", "advice")}
+    pattern = {"effect_class": "DELETE", "functions": [f"delete_{word['planned']}"]}
+    about = {"space": here.space, "outcome": "failure", "pattern": pattern, "evidence": [[memory_id, 1]]}
+    path = f"/v1/lessons/{here.officer.post('/v1/lessons', text | about).json['id']}"
+    here.officer.post(f"{path}:promote")
+    here.drain()
+    asked = {"action": f"delete_{word['planned']}('x')", "context": word["planned"]}
+    assert word["lesson"] in here.agent.post("/v1/guard:check", asked).text
+    assert here.officer.post(f"{path}:retire", {"reason": word["reason"]}).status == 200
 
 
 def fail_in_the_database(here, word: dict[str, str], monkeypatch) -> None:
