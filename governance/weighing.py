@@ -13,7 +13,6 @@ from guard.standing import (
     NEW_SOURCE,
     Origin,
     ReadHit,
-    burst_key,
     independence_groups,
     own_attested,
     standing,
@@ -108,5 +107,5 @@ def origin_of(provenance: Provenance, principal_id: UUID, root: str, trust: floa
         speaker=provenance.speaker or "",
         principal_id=str(principal_id),
         root=root,
-        burst=burst_key(str(principal_id), since.timestamp(), trust),
+        new_since=since.timestamp() if trust <= NEW_SOURCE else None,
     )

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from itertools import pairwise
 from urllib.parse import urlsplit
 from uuid import UUID
 
@@ -20,6 +21,7 @@ from guard.types import Effect, Path, Shape
 from guard.types import Standing as Mark
 
 NEW_SOURCE = 0.3
+BURST = 60.0
 NEWCOMERS_CAP = 0.44
 """All groups that are still new weigh together less than MARGIN times one of them: many fresh names outvote nobody."""
 
@@ -164,9 +166,9 @@ def source_trust(history: SourceHistory) -> float:
 class Origin:
     """Where a record came from, as far as two origins can turn out to be one.
 
-    `root` is the document at the end of its lineage, `network` an address or host if known, `burst` the key of the
-    moment
-    in which a still new source was first seen (see `burst_key`); empty means unknown.
+    `root` is the document at the end of its lineage, `network` an address or host if known; empty means unknown.
+    `new_since` (seconds since the epoch) is when a source was first seen that is still new, None for one that is
+    established: what one principal makes new within `BURST` seconds is one voice.
     """
 
     source: str
@@ -175,7 +177,7 @@ class Origin:
     principal_id: str = ""
     root: str = ""
     network: str = ""
-    burst: str = ""
+    new_since: float | None = None
 
 
 def independence_groups(origins: Sequence[Origin]) -> list[str]:
@@ -187,6 +189,8 @@ def independence_groups(origins: Sequence[Origin]) -> list[str]:
     for index, origin in enumerate(origins):
         for mark in _marks(origin):
             _join(parent, index, seen.setdefault(mark, index))
+    for one, other in _bursts(origins):
+        _join(parent, one, other)
     members: dict[int, list[str]] = {}
     for index, origin in enumerate(origins):
         members.setdefault(_find(parent, index), []).append(independence_group(origin))
@@ -206,17 +210,18 @@ def _marks(origin: Origin) -> list[tuple[str, str]]:
         ("source", origin.source),
         ("user", origin.speaker.casefold()),
         ("network", host.removeprefix("www.")),
-        ("burst", origin.burst),
     ]
     found = [(kind, value) for kind, value in named if value]
     return found or [("principal", origin.principal_id)]
 
 
-def burst_key(principal_id: str, first_seen_epoch: float, trust: float, window: float = 60.0) -> str:
-    """Sources made by one principal in the same minute are one voice while they are new; "" once they are
-    established.
-    """
-    return f"{principal_id}:{int(first_seen_epoch // window)}" if trust <= NEW_SOURCE else ""
+def _bursts(origins: Sequence[Origin]) -> Iterator[tuple[int, int]]:
+    """Pairs of one principal's new sources that were first seen right after each other."""
+    new = [(origin.principal_id, origin.new_since, place) for place, origin in enumerate(origins)]
+    timed = sorted((who, since, place) for who, since, place in new if since is not None)
+    for (who, since, one), (whose, then, other) in pairwise(timed):
+        if who == whose and then - since <= BURST:
+            yield one, other
 
 
 def own_attested(source_type: str, speaker: str | None, *, by_person: bool = False) -> bool:

@@ -11,7 +11,7 @@ import pytest
 from guard.calibration import tail_of
 from guard.services.judge import judge
 from guard.signals.consensus import opposition, settled_among
-from guard.standing import Origin, burst_key, independence_groups, standing
+from guard.standing import Origin, independence_groups, standing
 from guard.types import EvidenceItem, Standing
 from tests.guard.cases import OPENING, did, evidence, fact, hit, said, shown
 
@@ -65,7 +65,7 @@ def test_an_attacker_who_repeats_himself_gains_nothing_at_reading(copies):
 
 
 def test_sources_made_in_one_burst_have_one_vote():
-    names = [Origin(f"site-{number}", burst=burst_key("p", 60.0 + number, 0.3)) for number in range(6)]
+    names = [Origin(f"site-{number}", principal_id="p", new_since=55.0 + number) for number in range(6)]
     groups = independence_groups(names)
     burst = [hit(number, fact(FALSE), group=group) for number, group in enumerate(groups)]
     apart = [hit(number, fact(FALSE), group=f"site-{number}") for number in range(6)]

@@ -5,7 +5,7 @@ from uuid import UUID
 
 import pytest
 
-from guard.standing import Origin, SourceHistory, burst_key, independence_groups, own_attested, source_trust, standing
+from guard.standing import Origin, SourceHistory, independence_groups, own_attested, source_trust, standing
 from guard.types import Standing
 from tests.guard.cases import OPENING, did, fact, hit, said
 
@@ -129,9 +129,22 @@ def test_one_user_one_host_one_document_or_one_burst_is_one_group():
         == 2
     )
     assert len(set(independence_groups([Origin("x", root="doc"), Origin("y", root="doc")]))) == 1
-    burst = [Origin(f"s{number}", burst=burst_key("p", 120.0 + number, 0.3)) for number in range(5)]
-    assert len(set(independence_groups(burst))) == 1
-    assert burst_key("p", 120.0, 0.6) == ""
+
+
+def test_what_one_principal_makes_new_right_after_each_other_is_one_voice():
+    def groups(*made):
+        return len(
+            set(
+                independence_groups(
+                    [Origin(f"s{place}", principal_id=who, new_since=at) for place, (who, at) in enumerate(made)]
+                )
+            )
+        )
+
+    assert groups(("p", 119.0), ("p", 121.0), ("p", 170.0)) == 1  # whatever the minute on the clock
+    assert groups(("p", 0.0), ("p", 61.0)) == 2
+    assert groups(("p", 0.0), ("q", 1.0)) == 2
+    assert groups(("p", None), ("p", 0.0)) == 2
 
 
 def test_only_the_owner_attests():
