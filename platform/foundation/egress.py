@@ -133,10 +133,7 @@ class Client:
 
         Never inside a database transaction: it waits for others.
         """
-        parts, origin = _split(url)
-        open_origin = origin in (allowed(self.use) if self.allow is None else frozenset(self.allow))
-        if origin.scheme != "https" and not open_origin:
-            raise EgressRefused(Why.SCHEME)
+        parts, origin, open_origin = self._permitted(url)
         with Deadline(self.limits.total) as deadline:
             addresses = _judged(_resolved(self.resolve, origin, deadline), private=open_origin)
             line = self._line(origin, addresses, deadline)
@@ -145,6 +142,18 @@ class Client:
                 return _exchange(line, method, target, dict(headers or {}), body, self.limits, deadline)
             finally:
                 line.close()
+
+    def check(self, url: str) -> None:
+        """Raise `EgressRefused` where settings or URL alone refuse it; nobody is asked for the name's address."""
+        self._permitted(url)
+
+    def _permitted(self, url: str) -> tuple[SplitResult, Origin, bool]:
+        """The URL taken apart, and whether its origin was opened by name."""
+        parts, origin = _split(url)
+        open_origin = origin in (allowed(self.use) if self.allow is None else frozenset(self.allow))
+        if origin.scheme != "https" and not open_origin:
+            raise EgressRefused(Why.SCHEME)
+        return parts, origin, open_origin
 
     def _line(self, origin: Origin, addresses: Sequence[str], deadline: Deadline) -> HTTPConnection:
         pin = Pin(addresses, origin.port, self.limits.connect, deadline)

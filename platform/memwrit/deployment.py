@@ -8,9 +8,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
 from django.db import connections
 
+from foundation.egress import Client, EgressRefused, Use
 from foundation.kernel import catalogue
+from guard.optional_judge.endpoint import model_name
 
 # Tables that belong to no one tenant, each reviewed: ids and states only, or Django's own list of migrations.
 WITHOUT_TENANT = {
@@ -35,7 +38,7 @@ LOCAL = ("127.0.0.1", "::1", "localhost")
 
 def refusals() -> list[str]:
     """Every reason not to run this deployment; empty when there is none."""
-    return [*_roles(), *_tables(), *_routines(), *_logging(), *_transport(), *_files()]
+    return [*_roles(), *_tables(), *_routines(), *_logging(), *_transport(), *_files(), *_outgoing()]
 
 
 def warnings() -> list[str]:
@@ -104,6 +107,15 @@ def _files() -> Iterator[str]:
         scheme, _, place = getattr(settings, name).partition(":")
         if scheme == "file":
             yield from (f"{name}: others may open {path}" for path in _open_to_others(Path(place), forbidden))
+
+
+def _outgoing() -> Iterator[str]:
+    """A judge that no request could ever reach, and an allow-list that cannot be read."""
+    try:
+        Client(Use.JUDGE).check(settings.JUDGE_URL or "https://unset.invalid")
+        model_name()
+    except (EgressRefused, ImproperlyConfigured) as error:
+        yield f"JUDGE_URL, JUDGE_MODEL, EGRESS_ALLOW: {error}"
 
 
 def _open_to_others(root: Path, forbidden: int) -> Iterator[Path]:

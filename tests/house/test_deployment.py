@@ -118,6 +118,25 @@ def test_keys_that_others_may_read_are_refused(own):
         kms.chmod(0o700)
 
 
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"JUDGE_URL": "http://10.0.0.8:8000/v1"},
+        {"JUDGE_URL": "https://user:word@judge.example/v1"},
+        {"JUDGE_URL": "https://judge.example/v1", "JUDGE_MODEL": "a b"},
+        {"EGRESS_ALLOW": "jugde=http://127.0.0.1:8000"},
+    ],
+)
+def test_a_judge_that_could_never_be_asked_is_refused(own, wrong):
+    told = checked(own[1] | wrong)
+    assert [each for each in told["refusals"] if "JUDGE_URL" in each]
+
+
+def test_a_judge_that_the_operator_opened_is_allowed(own):
+    opened = {"JUDGE_URL": "http://127.0.0.1:8000/v1", "EGRESS_ALLOW": "judge=http://127.0.0.1:8000"}
+    assert checked(own[1] | opened)["safe"]
+
+
 def test_a_distant_database_without_verified_tls_is_refused(own, monkeypatch):
     from django.conf import settings
 

@@ -298,6 +298,17 @@ def test_the_certificate_of_an_unknown_authority_is_refused(tmp_path):
     assert caught.value.why is Why.TLS
 
 
+def test_a_url_can_be_checked_without_asking_anybody():
+    def asked(*_):
+        raise AssertionError("the resolver was asked")
+
+    client = Client(Use.JUDGE, QUICK, allow=[Origin("http", "127.0.0.1", 80)], resolve=asked)
+    client.check("https://a.example/v1")
+    client.check("http://127.0.0.1/v1")
+    with pytest.raises(EgressRefused):
+        client.check("http://127.0.0.1:81/v1")
+
+
 def test_proxies_of_the_environment_are_not_used(monkeypatch):
     with serving(answering(plain("500 Proxy"))) as proxy, serving(answering(plain("200 OK"))) as server:
         for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
