@@ -15,12 +15,14 @@ import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import cache
 from typing import Any
 
 from benchmarks.ground import standing_on_a_cluster
 
 WORDS = ("kettle", "stove", "window", "violin", "ticket", "invoice", "garden", "bridge", "train", "coffee", "river")
 PERSONS = 400
+Spent = dict[str, list[tuple[float, float]]]
 _MARKED = re.compile(r"\{\{.*?\}\}")
 
 
@@ -111,7 +113,7 @@ def _batches(agent: Any, spaces: Mapping[str, Any], memories: int) -> None:
     from governance.submissions import Submission
 
     source = Provenance("bench:1", session="s", speaker="user")
-    seconds: dict[str, list[float]] = {"with": [], "without": []}
+    seconds: Spent = {"with": [], "without": []}
     for start in range(0, memories, 50):
         for kind, times in seconds.items():
             parts = [Submission(spaces[kind].id, _text(number), source) for number in range(start, start + 50)]
@@ -150,7 +152,7 @@ def _list(who: Any) -> None:
 def _compare(name: str, rounds: int, askers: Mapping[str, Any], act: Callable[[Any, int], None], cold: bool) -> None:
     from foundation.keyring import keys
 
-    seconds: dict[str, list[float]] = {kind: [] for kind in askers}
+    seconds: Spent = {kind: [] for kind in askers}
     for number in range(-3, rounds):
         for kind, who in list(askers.items())[:: 1 if number % 2 else -1]:
             if cold:
@@ -161,13 +163,34 @@ def _compare(name: str, rounds: int, askers: Mapping[str, Any], act: Callable[[A
     _told(name, seconds)
 
 
-def _timed(act: Callable[[], object]) -> float:
-    began = time.perf_counter()
+def _timed(act: Callable[[], object]) -> tuple[float, float]:
+    """Seconds by the clock, and of CPU: of this process and the backends it talks to."""
+    began, spent = time.perf_counter(), _cpu_seconds()
     act()
-    return time.perf_counter() - began
+    return time.perf_counter() - began, _cpu_seconds() - spent
 
 
-def _told(name: str, seconds: Mapping[str, Sequence[float]]) -> None:
+def _cpu_seconds() -> float:
+    """Unlike the clock, it does not see what else the machine does."""
+    return time.process_time() + sum(sum(each.cpu_times()[:2]) for each in _backends())
+
+
+@cache
+def _backends() -> list[Any]:
+    import psutil
+    from django.db import connections
+
+    pids = []
+    for alias in ("default", "keyring"):
+        with connections[alias].cursor() as cursor:
+            cursor.execute("SELECT pg_backend_pid()")
+            pids.append(cursor.fetchone()[0])
+    return [psutil.Process(pid) for pid in pids]
+
+
+def _told(name: str, spent: Spent) -> None:
+    seconds = {kind: [clock for clock, _ in each] for kind, each in spent.items()}
+    cpu = {kind: 1000 * statistics.fmean(used for _, used in each) for kind, each in spent.items()}
     half = {kind: 1000 * statistics.median(times) for kind, times in seconds.items()}
     tail = {kind: 1000 * statistics.quantiles(times, n=20)[-1] for kind, times in seconds.items()}
     figure = {
@@ -175,9 +198,15 @@ def _told(name: str, seconds: Mapping[str, Sequence[float]]) -> None:
         "with_ms": round(half["with"], 2),
         "without_ms": round(half["without"], 2),
         "ratio": round(half["with"] / half["without"], 3),
+        "with_cpu_ms": round(cpu["with"], 2),
+        "without_cpu_ms": round(cpu["without"], 2),
+        "cpu_ratio": round(cpu["with"] / cpu["without"], 3),
         "with_p95_ms": round(tail["with"], 2),
         "without_p95_ms": round(tail["without"], 2),
         "rounds": len(seconds["with"]),
     }
     print(json.dumps(figure), flush=True)
-    print(f"{name:28} {half['with']:9.2f} {half['without']:9.2f} {figure['ratio']:7.3f}", file=sys.stderr)
+    clock = f"{half['with']:9.2f} {half['without']:9.2f} {figure['ratio']:7.3f}"
+    print(
+        f"{name:24} {clock}   CPU {cpu['with']:8.2f} {cpu['without']:8.2f} {figure['cpu_ratio']:7.3f}", file=sys.stderr
+    )
