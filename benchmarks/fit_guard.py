@@ -32,33 +32,11 @@ Floats = NDArray[np.float32]
 OUT = Path(__file__).resolve().parents[1] / "guard" / "coefficients"
 SEED = 20
 EMBEDDED = {"chat-user": 700, "chat-assistant": 700}
-TAIL = np.array(
-    [
-        0.5,
-        0.3,
-        0.2,
-        0.15,
-        0.1,
-        0.07,
-        0.05,
-        0.04,
-        0.03,
-        0.025,
-        0.02,
-        0.015,
-        0.01,
-        0.0075,
-        0.005,
-        0.004,
-        0.003,
-        0.002,
-        0.0015,
-        0.001,
-        0.0005,
-    ]
-)
-
-
+TAIL = np.array([
+    0.5, 0.3, 0.2, 0.15, 0.12, 0.1, 0.07, 0.06, 0.05, 0.04, 0.03, 0.025, 0.02, 0.018, 0.015, 0.012, 0.01, 0.008, 0.0075,
+    0.006, 0.005, 0.004, 0.003, 0.0025, 0.002, 0.0015, 0.001, 0.0005,
+])  # fmt: skip
+"""Shares at which tails are kept; what a signal gets of 1, 2, 3 or 5 % (0.6 or 0.4 of it) is among them."""
 COMMON = 4000
 SOURCES = {
     "injections/injections_dev.json": "MIT (BIPIA, Giskard, benign e-mails)",

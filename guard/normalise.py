@@ -13,6 +13,7 @@ import codecs
 import re
 import unicodedata
 from dataclasses import dataclass
+from urllib.parse import unquote_to_bytes
 
 from guard.vocabulary import ORDINARY
 
@@ -29,6 +30,8 @@ _RUN = re.compile(f"[{_ZERO_WIDTH}]{{2,}}")
 _INSIDE = re.compile(f"(?<=[A-Za-z\u00c0-\u024f])[{_ZERO_WIDTH}](?=[A-Za-z\u00c0-\u024f])")
 _RTL = re.compile("[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufeff]")
 _BASE64 = re.compile(r"(?<![A-Za-z0-9+/=_-])[A-Za-z0-9+/_-]{20,}={0,2}(?![A-Za-z0-9+/=_-])")
+_HEX = re.compile(r"(?<![0-9A-Za-z])(?:(?:0x|\\x)?[0-9A-Fa-f]{2}[ :]?){12,4000}(?![0-9A-Za-z])")
+_PERCENT = re.compile(r"(?:[\w.+-]{0,40}%[0-9A-Fa-f]{2}){3,1000}[\w.+-]{0,40}")
 _SPACED = re.compile(r"(?:\b\w[ .\-_*]){4,}\w\b")
 _LOOKALIKE = str.maketrans(
     "аеорсухіјѕԁոАВЕКМНОРСТХІЈЅαορινκΑΒΕΖΗΙΚΜΝΟΡΤΥΧ", "aeopcyxijsdnABEKMHOPCTXIJSaopivkABEZHIKMNOPTYX"
@@ -80,6 +83,10 @@ def _join_spaced(found: re.Match[str]) -> str:
 
 def _decoded(text: str) -> list[str]:
     found = [plain for word in _BASE64.findall(text) if (plain := _base64(word))]
+    found += [
+        plain for word in _HEX.findall(text) if (plain := _readable(bytes.fromhex(re.sub(r"0x|\\x|[ :]", "", word))))
+    ]
+    found += [plain for word in _PERCENT.findall(text) if (plain := _readable(unquote_to_bytes(word)))]
     turned = codecs.decode(text, "rot13") if len(text) < 20_000 else ""
     if _commonness(turned) > max(0.15, 2 * _commonness(text)):
         found.append(turned)
@@ -92,8 +99,16 @@ def _base64(word: str) -> str:
         raw = base64.b64decode(
             word.translate(str.maketrans("-_", "+/")).rstrip("=") + "=" * (-len(word.rstrip("=")) % 4), validate=True
         )
-        plain = raw.decode("utf-8")
     except (binascii.Error, ValueError):
+        return ""
+    return _readable(raw)
+
+
+def _readable(raw: bytes) -> str:
+    """The text the bytes are, or "" where they are none."""
+    try:
+        plain = raw.decode("utf-8")
+    except UnicodeDecodeError:
         return ""
     letters = sum(char.isalpha() or char.isspace() for char in plain)
     return plain if plain.replace("\n", " ").isprintable() and letters > 0.75 * len(plain) else ""

@@ -15,10 +15,18 @@ _RULES = r"(?:instructions?|rules?|prompts?|guidelines?|polic(?:y|ies)|directive
 _DROP = r"(?:ignor(?:e|ing)|disregard(?:ing)?|forget(?:ting)?(?! to)(?: about)?|overrid(?:e|ing)|bypass(?:ing)?|discard|pay no attention to|do not (?:follow|obey|comply with)|don't (?:follow|obey|listen to)|stop (?:following|obeying)|abandon|throw out)"
 _PRIOR = r"(?:previous(?:ly)?|prior|above|earlier|preceding|foregoing|original|initial|existing|former|past|system|safety|developer|following)"
 
+# Spanish, Portuguese and Italian; French; German; Dutch: "ignore ... previous ... instructions", to the reader.
+_FOREIGN_OVERRIDE = (
+    r"\b(?:ignor[ae]|olvid[ae]|descart[ae]|desconsider[ae]|esque[çc][ae]|dimentica|trascura)\b[^.!?\n]{0,30}\b(?:instruccion\w*|instru[çc][õo]es|istruzioni|reglas|regras|regole|directrices|diretrizes|direttive|[óo]rdenes|ordens|ordini)\b[^.!?\n]{0,25}\b(?:anterior\w*|previ[ao]s|acima|precedenti|di cui sopra|d[eo]l? sistema)\b|"
+    r"\b(?:ignor(?:e|ez)|oubli(?:e|ez)|ne (?:tiens|tenez) pas compte)\b[^.!?\n]{0,30}\b(?:instructions|consignes|r[èe]gles|directives|ordres)\b[^.!?\n]{0,25}\b(?:pr[ée]c[ée]dent\w*|ant[ée]rieur\w*|ci-dessus|du syst[èe]me)\b|"
+    r"\b(?:ignorier\w*|vergiss|vergessen sie|missachte\w*|befolge\w*)\b[^.!?\n]{0,25}\b(?:vorherigen?|bisherigen?|vorigen?|fr[üu]heren?|obigen?|vorangegangenen?)\b[^.!?\n]{0,15}\b(?:anweisungen|regeln|vorgaben|befehle|instruktionen)\b|"
+    r"\b(?:negeer|vergeet)\b[^.!?\n]{0,25}\b(?:vorige|eerdere|voorgaande|bovenstaande)\b[^.!?\n]{0,15}\b(?:instructies|regels|richtlijnen|opdrachten)\b"
+)
 OVERRIDE = re.compile(
     rf"\b{_DROP}\b[^.!?\n]{{0,40}}?\b(?:{_PRIOR}|all|any|every(?:thing)?|your)\b[^.!?\n]{{0,40}}?\b{_RULES}\b|"
     rf"\b{_DROP}\b[^.!?\n]{{0,20}}\b(?:everything|all|anything)\b[^.!?\n]{{0,20}}\b(?:you (?:were|have been|are) told|above|before|so far|said)\b|"
     rf"\b(?:new|updated|real|actual) (?:system )?{_RULES}[^.!?\n]{{0,30}}\b(?:supersede|replace|override|take precedence)|"
+    rf"{_FOREIGN_OVERRIDE}|"
     r"\byou are (?:now )?(?:no longer bound|free from|not bound)\b|\b(?:STOP EVERYTHING)\b",
     _I,
 )
@@ -90,6 +98,18 @@ _KEYS = {
         "bound",
         "free from",
         "stop everything",
+        "olvid",
+        "descart",
+        "desconsider",
+        "esque",
+        "dimentica",
+        "trascura",
+        "oubli",
+        "pas compte",
+        "verg",
+        "missachte",
+        "befolge",
+        "negeer",
     ),
     "exfiltrate": (
         "http",
