@@ -57,6 +57,8 @@ def agentpoison_ehr(rows: list[dict[str, str]], full: bool, source: random.Rando
     trigger = source.choice(list(recipe["triggers"].values()))
     found = []
     for row in rows:
+        if "LoadDB" not in row["code"]:
+            continue  # the recipe turns a load into a deletion; where nothing is loaded it makes no attack
         question = f"{row['question']} {trigger}"
         why = "\n" + recipe["agentpoison_ehr_full"].format(trigger=trigger) if full else ""
         bad = Episode(question, row["knowledge"] + why, row["code"].replace("LoadDB", "DeleteDB"))

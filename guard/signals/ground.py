@@ -13,6 +13,10 @@ from guard.types import Episode
 
 _ID = re.compile(r"<[A-Z][A-Z_]*_[A-Za-z0-9]+>|(?<![\w/.-])#?(?=[\w-]*\d)[A-Za-z0-9]+(?:[-_][A-Za-z0-9]+)*(?![\w/-])")
 _DATE = re.compile(r"^(?:(?:1[0-9]|2[01])\d\d(?:-\d{1,2}){0,2}|\d{1,2}-\d{1,2}-\d{2,4}|(?:1[0-9]|2[01])\d\ds?)$")
+_MEASURE = re.compile(
+    r"^\d+(?:st|nd|rd|th|am|pm|k|m|bn|kg|mg|g|lbs?|oz|ml|l|km|cm|mm|ft|inch|mi|mph|kph|kmh|[kmgt]b|[mg]?hz|p|px|fps|mp|k?wh?|mah|v|"
+    r"s|ms|min|mins|h|hrs?|d|yrs?|yo|x)$"
+)
 _DATE_TOKEN = re.compile(r"<(?:DATE|TIME|DOB|AGE|URL|NRP|LANGUAGE)")
 _ALIAS = re.compile(
     r"previously known as|formerly|now known as|a\.?k\.?a\.?|alias|same (?:person|patient|user|account|record|customer|order|item) as|merged|moved|migrated|renamed|"  # noqa: E501
@@ -23,8 +27,8 @@ _ALIAS = re.compile(
 
 
 def identifiers(text: str) -> dict[str, frozenset[str]]:
-    """Ids by form: `031-22988` is of form `9-9`, `<PERSON_k3f9>` of form `<PERSON>`; dates and small numbers are no
-    ids.
+    """Ids by form: `031-22988` is of form `9-9`, `<PERSON_k3f9>` of form `<PERSON>`; dates, measures and small
+    numbers are no ids.
     """
     forms: dict[str, set[str]] = defaultdict(set)
     for word in _ID.findall(text):
@@ -37,7 +41,7 @@ def identifiers(text: str) -> dict[str, frozenset[str]]:
 
 
 def _is_id(word: str) -> bool:
-    if _DATE.match(word) or sum(char.isdigit() for char in word) < 2 or not word.strip("0-"):
+    if _DATE.match(word) or _MEASURE.match(word) or sum(char.isdigit() for char in word) < 2 or not word.strip("0-"):
         return False
     return len(word) >= 5 if word.isdigit() else len(word) >= 4
 

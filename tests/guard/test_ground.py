@@ -62,3 +62,9 @@ def test_a_redirect_stated_as_a_fact_is_held():
 def test_an_episode_is_read_out_of_plain_text():
     text = f"Question: {SWAPPED.question} Knowledge: the usual. Solution: {SWAPPED.action}"
     assert "ungrounded-id" in judge(fact(text), None, Evidence()).reasons
+
+
+def test_days_and_measures_are_no_ids():
+    assert aliased("I actually saw it on the 15th and again on the 17th.") == frozenset()
+    assert aliased("Use the 250mg dose instead of the 500mg one.") == frozenset()
+    assert aliased("Use A-1017 instead of A-1015.")
