@@ -32,7 +32,7 @@ from tenants.policy import may, reachable_spaces
 from tenants.roles import POLICY
 
 MEANING = 0.35
-"""Cosine similarity from which a lesson is about what is planned (MiniLM, by a handful of plans: concerned .36-.49, not .0-.30)."""
+"""Cosine similarity from which a lesson is about what is planned (MiniLM, a handful of plans: .36-.49 against ≤ .30)."""
 
 
 @dataclass(frozen=True, slots=True)

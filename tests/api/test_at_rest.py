@@ -94,7 +94,7 @@ def say_names(here, word: dict[str, str]) -> None:
 
 def teach(here, word: dict[str, str], memory_id: str) -> None:
     """Have a lesson written, promoted, told before an act, and retired."""
-    text = {part: f"Of {word['lesson']}." for part in ("title", "when", "advice")}
+    text = dict.fromkeys(("title", "when", "advice"), f"Of {word['lesson']}.")
     pattern = {"effect_class": "DELETE", "functions": [f"delete_{word['planned']}"]}
     about = {"space": here.space, "outcome": "failure", "pattern": pattern, "evidence": [[memory_id, 1]]}
     path = f"/v1/lessons/{here.officer.post('/v1/lessons', text | about).json['id']}"
