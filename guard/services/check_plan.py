@@ -32,7 +32,7 @@ from tenants.policy import may, reachable_spaces
 from tenants.roles import POLICY
 
 MEANING = 0.35
-"""Cosine similarity from which a lesson is about what is planned (MiniLM, a handful of plans: .36-.49 against ≤ .30)."""
+"""Cosine similarity from which a lesson is about what is planned (MiniLM, seven plans: .36-.49; others: ≤ .30)."""
 
 
 @dataclass(frozen=True, slots=True)
