@@ -92,14 +92,13 @@ def sample_for_embedding(texts: Sequence[Text]) -> list[Text]:
 
 
 def calibrate(texts: Sequence[Text], embedded: Sequence[Text], model: Coefficients) -> dict[str, object]:
-    """Per channel: what benign texts score that taught nothing. The name of the tail with an embedding is kept."""
+    """Per channel: what benign texts score that taught nothing."""
     found: dict[str, object] = {}
     notes = [text for text in texts if text.kind == "notes" and not teaches(text.group)]
     for channel, own in (("external", False), ("own", True)):
         rows = [text for text in embedded if text.own is own and not teaches(text.group)] + notes
         scores = [score(normalise(text.text).text, model) for text in rows]
         found[f"{channel}/instruction"] = tail([text.group for text in rows], scores)
-        found[f"{channel}/instruction-surface"] = found[f"{channel}/instruction"]
     return found
 
 

@@ -173,7 +173,7 @@ class Bench:
         vector = self.vectors.of([candidate.content])[0]
         evidence = base.evidence(vector, candidate.source)
         start = time.perf_counter()
-        verdict = judge(candidate, vector, evidence, self.policy)
+        verdict = judge(candidate, evidence, self.policy)
         self.wall.append(time.perf_counter() - start)
         return verdict, vector
 

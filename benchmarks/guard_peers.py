@@ -121,6 +121,8 @@ def _environment(package: str) -> Path:
 
 
 def _reason(problem: Exception) -> str:
+    if isinstance(problem, subprocess.TimeoutExpired):
+        return f"no answer in {problem.timeout:.0f} s"
     told = getattr(problem, "stderr", None) or str(problem)
     lines = (told.decode() if isinstance(told, bytes) else told).strip().splitlines()
     return lines[-1][:200] if lines else ""

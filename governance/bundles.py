@@ -15,7 +15,6 @@ from governance import opening
 from governance.judging import candidate_of
 from governance.models import Admission, MemCube
 from governance.opening import Row, decision_of
-from governance.sealed import open_embedding
 from governance.services.revise import submission_of
 from governance.weighing import path_of
 from guard.grounds import Grounds
@@ -43,16 +42,15 @@ def _bundle(admission: Admission) -> Bundle | None:
     if row is None or secret is None or not opened:
         return None
     memory, decision = opened[0], decision_of(admission, secret)
-    embedding = open_embedding(row.cube, row.version, secret, row.parents)
     forged = bool(decision.get("grounds", {}).get("forged"))
     subjects = tuple(memory.cube.subject_ids)
     candidate = candidate_of(memory.version.principal_id, submission_of(memory), subjects, forged=forged)
-    return Bundle(str(admission.id), candidate, embedding, *_grounds(decision), decision)
+    return Bundle(str(admission.id), candidate, *_grounds(decision), decision)
 
 
 def _row(admission: Admission) -> Row | None:
     with tenant_transaction(snapshot=True):
-        rows = opening.rows([(admission.memcube_id, admission.version)], embeddings=True)
+        rows = opening.rows([(admission.memcube_id, admission.version)])
     return rows[0] if rows else None
 
 

@@ -12,7 +12,6 @@ from foundation.kernel.principal import Principal
 from foundation.kernel.problems import PiiBlocked
 from foundation.keyring import keys
 from foundation.search.embedders import embedder
-from foundation.search.index import pack, unpack
 from governance.evidence import Gathered, Shown, gather
 from governance.incidents import incident_key
 from governance.submissions import Submission
@@ -93,10 +92,9 @@ def judge_many(
 
 
 def _embedded(texts: Sequence[str]) -> Sequence[np.ndarray | None]:
-    """The embeddings in the precision they are sealed in, so that a replay judges the very same numbers; none where the
-    encoder fails, and what could not be compared is held."""
+    """The embeddings; none where the encoder fails, and what could not be compared is held."""
     try:
-        return [unpack(pack(vector)) for vector in embedder().embed(list(texts))] if texts else []
+        return list(embedder().embed(list(texts))) if texts else []
     except Exception as error:  # whatever it is: a missing model, a crash, no memory
         log.error("texts were not embedded: %s", type(error).__qualname__)
         return [None] * len(texts)
@@ -113,7 +111,7 @@ def _judged(
     pii: PiiPolicy,
 ) -> Judged:
     candidate = candidate_of(principal.id, part, subjects, forged=_forged(principal, part))
-    verdict, shown = _verdict(candidate, embedding, shown, gathered)
+    verdict, shown = _verdict(candidate, shown, gathered)
     if isinstance(redaction, PiiUnavailable):
         verdict = held(verdict, redaction.reason.value)
     elif embedding is None:
@@ -125,15 +123,13 @@ def _judged(
     return Judged(part, subjects, _spans(redaction), embedding, verdict, pii.ref, shown, grounds, key, pii, originals)
 
 
-def _verdict(
-    candidate: Candidate, embedding: np.ndarray | None, shown: Shown, gathered: Gathered
-) -> tuple[Verdict, Shown]:
+def _verdict(candidate: Candidate, shown: Shown, gathered: Gathered) -> tuple[Verdict, Shown]:
     """The verdict, and what it was given on, lessons included. Whatever breaks in judging, the memory is held."""
     try:
         case = prepare(candidate)
         fitting = matches(case.path, gathered.lessons, keys.named("lookup"))
         shown = replace(shown, evidence=replace(shown.evidence, lessons=fitting))
-        return judge_case(case, embedding, shown.evidence, gathered.policy), shown
+        return judge_case(case, shown.evidence, gathered.policy), shown
     except Exception as error:
         log.error("a memory was not judged: %s", type(error).__qualname__)
         return unjudged(gathered.policy), shown

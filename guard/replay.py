@@ -1,20 +1,16 @@
 """Judge again, offline: from a bundle alone, with no database, no model and no network, the same verdict must come out.
 
-A bundle holds what one verdict depends on: the redacted candidate, its embedding, the evidence's paths, the tenant's
+A bundle holds what one verdict depends on: the redacted candidate, the evidence's paths, the tenant's
 thresholds, and the decision record. It is readable text: whoever saves one keeps it safe.
 """
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from enum import StrEnum
 from typing import Any
 from uuid import UUID
-
-import numpy as np
-from numpy.typing import NDArray
 
 from guard.grounds import Grounds
 from guard.services.judge import detector, judge
@@ -52,19 +48,16 @@ class Bundle:
 
     admission_id: str
     candidate: Candidate
-    embedding: NDArray[np.float32] | None
     paths: Mapping[Ref, Path]
     calibration: Calibration
     record: Mapping[str, Any]
 
     def to_json(self) -> dict[str, Any]:
-        packed = None if self.embedding is None else base64.b64encode(self.embedding.astype("<f4").tobytes()).decode()
         tails = {name: [tail.points, tail.groups] for name, tail in self.calibration.tails.items()}
         return {
             "format": FORMAT,
             "admission_id": self.admission_id,
             "candidate": _plain(self.candidate),
-            "embedding": packed,
             "paths": [[str(ref), number, path.to_json()] for (ref, number), path in self.paths.items()],
             "calibration": [self.calibration.version, tails],
             "record": self.record,
@@ -75,11 +68,10 @@ class Bundle:
         """Raises `ValueError` for what is no bundle."""
         if raw.get("format") != FORMAT:
             raise ValueError("not a bundle of this format")
-        packed, (number, tails) = raw["embedding"], raw["calibration"]
+        number, tails = raw["calibration"]
         return cls(
             raw["admission_id"],
             _candidate(raw["candidate"]),
-            None if packed is None else np.frombuffer(base64.b64decode(packed), dtype="<f4"),
             {(UUID(ref), version): Path.from_json(path) for ref, version, path in raw["paths"]},
             Calibration(number, {name: _tail(*tail) for name, tail in tails.items()}),
             raw["record"],
@@ -125,7 +117,7 @@ def held(verdict: Verdict, reason: str) -> Verdict:
 
 def _judged(bundle: Bundle, grounds: Grounds) -> Verdict:
     evidence = grounds.evidence(bundle.paths, bundle.calibration)
-    verdict = judge(bundle.candidate, bundle.embedding, evidence, grounds.policy)
+    verdict = judge(bundle.candidate, evidence, grounds.policy)
     for reason in bundle.record["reasons"]:
         if reason.startswith(MODELS):
             verdict = held(verdict, reason)

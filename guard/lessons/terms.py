@@ -92,7 +92,7 @@ def _orders(body: Body) -> list[str]:
 
 
 def _refused(text: str) -> bool:
-    verdict = judge(Candidate(content=text, source="lesson", source_type="document"), None, Evidence())
+    verdict = judge(Candidate(content=text, source="lesson", source_type="document"), Evidence())
     return verdict.decision is Decision.REJECT or "encoded-directive" in verdict.reasons
 
 

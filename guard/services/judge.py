@@ -9,9 +9,6 @@ from functools import lru_cache
 from importlib.resources import files
 from math import prod
 
-import numpy as np
-from numpy.typing import NDArray
-
 from guard.calibration import tail_for
 from guard.decision import HEED, decide, fires, incident_of
 from guard.normalise import Normal, normalise
@@ -26,7 +23,7 @@ from guard.signals.slotflip import slotflips
 from guard.types import Candidate, Effect, Episode, Evidence, GuardPolicy, Path, Ref, Shape, Signal, Verdict
 
 DEFAULT = GuardPolicy()
-RULES = 3
+RULES = 4
 """Raised when a rule changes so that the same record may get another verdict."""
 
 
@@ -69,21 +66,17 @@ class Opinion:
     scored: tuple[tuple[str, float], ...] = ()
 
 
-def judge(
-    candidate: Candidate, embedding: NDArray[np.float32] | None, evidence: Evidence, policy: GuardPolicy = DEFAULT
-) -> Verdict:
-    """The verdict on a candidate whose text is already PII-redacted. `embedding` is the content's unit vector, if any.
+def judge(candidate: Candidate, evidence: Evidence, policy: GuardPolicy = DEFAULT) -> Verdict:
+    """The verdict on a candidate whose text is already PII-redacted.
 
     Order of the evidence does not matter beyond its similarity; nothing but the arguments is read.
     """
-    return judge_case(prepare(candidate), embedding, evidence, policy)
+    return judge_case(prepare(candidate), evidence, policy)
 
 
-def judge_case(
-    case: Case, embedding: NDArray[np.float32] | None, evidence: Evidence, policy: GuardPolicy = DEFAULT
-) -> Verdict:
+def judge_case(case: Case, evidence: Evidence, policy: GuardPolicy = DEFAULT) -> Verdict:
     """As `judge`, for a candidate that was made ready before."""
-    opinions = list(_opinions(case, embedding, evidence, policy))
+    opinions = list(_opinions(case, evidence, policy))
     signals = tuple(opinion.signal for opinion in opinions if opinion.signal)
     reasons = tuple(dict.fromkeys(reason for opinion in opinions for reason in opinion.reasons))
     marks = tuple(mark for opinion in opinions for mark in opinion.marks)
@@ -115,9 +108,7 @@ def _strings(value: object) -> Iterator[str]:
             yield from _strings(inner)
 
 
-def _opinions(
-    case: Case, embedding: NDArray[np.float32] | None, evidence: Evidence, policy: GuardPolicy
-) -> Iterator[Opinion]:
+def _opinions(case: Case, evidence: Evidence, policy: GuardPolicy) -> Iterator[Opinion]:
     ranked = tuple(sorted(evidence.items, key=lambda item: (-item.similarity, str(item.id), item.version)))
     evidence = replace(evidence, items=ranked)
     warnings = [*_lessons(evidence), *_recurrence(case.path, evidence)]
@@ -126,7 +117,7 @@ def _opinions(
     yield from _provenance(case)
     yield _hidden(case)
     yield _directives(case)
-    yield _instruction(case, embedding, evidence, policy, factor)
+    yield _instruction(case, evidence, policy, factor)
     if case.episode:
         yield _ground(case.episode)
         yield _effect(case, case.episode, evidence, policy)
@@ -176,19 +167,15 @@ def _directives(case: Case) -> Opinion:
     return Opinion(reasons=reasons, marks=marks[:4])
 
 
-def _instruction(
-    case: Case, embedding: NDArray[np.float32] | None, evidence: Evidence, policy: GuardPolicy, factor: float
-) -> Opinion:
+def _instruction(case: Case, evidence: Evidence, policy: GuardPolicy, factor: float) -> Opinion:
     """Judged over the text as sent and what was decoded from it; the actions of an episode are code, not prose."""
-    prose = _prose(case)
-    vector = embedding if case.episode is None else None
-    name = f"{case.channel}/{'instruction' if vector is not None else 'instruction-surface'}"
-    scores = [instruction_score(prose, vector)]
-    scores += [instruction_score(plain, None) for text in case.texts for plain in text.decoded]
+    name = f"{case.channel}/instruction"
+    read = [_prose(case), *(plain for text in case.texts for plain in text.decoded)]
+    score = max(map(instruction_score, read))
     tail, whose = tail_for("instruction", name, case.path.shape, evidence.calibration, policy.alpha)
-    p = tail.p(max(scores))
+    p = tail.p(score)
     fired = fires("instruction", p * factor, policy.alpha)
-    signal = Signal("instruction", p, fired, (), round(max(scores), 4))
+    signal = Signal("instruction", p, fired, (), round(score, 4))
     return Opinion(signal, ("directive",) if fired else (), (), whose, ((name, signal.score),))
 
 

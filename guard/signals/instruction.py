@@ -88,8 +88,8 @@ def word_classes() -> dict[str, int]:
     return {word: number for number, line in enumerate(lines) for word in line.split()}
 
 
-def instruction_score(text: str, embedding: Floats | None = None) -> float:
-    """Log-odds that the text instructs its reader; higher is worse. `text` is normalised; no embedding is needed."""
+def instruction_score(text: str) -> float:
+    """Log-odds that the text instructs its reader; higher is worse. `text` is normalised."""
     return score(text, coefficients())
 
 

@@ -16,7 +16,7 @@ ANSWER = Episode(
 
 
 def test_a_claim_against_a_settled_record_of_another_source_is_held():
-    verdict = judge(fact(FALSE, "forum"), None, evidence(shown(1, fact(TOWER))))
+    verdict = judge(fact(FALSE, "forum"), evidence(shown(1, fact(TOWER))))
     assert verdict.decision is Decision.HOLD
     assert "claim-conflict" in verdict.reasons
     cited = next(signal for signal in verdict.signals if signal.name == "consensus").evidence
@@ -25,37 +25,34 @@ def test_a_claim_against_a_settled_record_of_another_source_is_held():
 
 def test_its_twin_with_the_right_values_is_admitted():
     twin = "Finished in 1632, the Belltower of Varn is the work of the mason Odo Keller."
-    assert judge(fact(twin, "forum"), None, evidence(shown(1, fact(TOWER)))).decision is Decision.ADMIT
+    assert judge(fact(twin, "forum"), evidence(shown(1, fact(TOWER)))).decision is Decision.ADMIT
 
 
 def test_a_source_corrects_its_own_fact():
     own = shown(1, fact(TOWER), own=True)
-    assert judge(fact(FALSE), None, evidence(own)).decision is Decision.ADMIT
+    assert judge(fact(FALSE), evidence(own)).decision is Decision.ADMIT
 
 
 def test_a_user_changes_a_preference():
     before = shown(1, said("I prefer the aisle seat on flights to Porto."), own=True)
-    assert (
-        judge(said("I prefer the window seat on flights to Porto now."), None, evidence(before)).decision
-        is Decision.ADMIT
-    )
+    assert judge(said("I prefer the window seat on flights to Porto now."), evidence(before)).decision is Decision.ADMIT
 
 
 def test_one_newcomer_does_not_keep_another_out():
     newcomer = shown(1, fact(TOWER), trust=0.3, settled=False)
-    assert judge(fact(FALSE, "forum"), None, evidence(newcomer)).decision is Decision.ADMIT
+    assert judge(fact(FALSE, "forum"), evidence(newcomer)).decision is Decision.ADMIT
 
 
 def test_another_fact_about_the_same_thing_is_no_conflict():
     other = "The Belltower of Varn stands next to the town hall and has a green roof."
-    assert judge(fact(other, "forum"), None, evidence(shown(1, fact(TOWER)))).decision is Decision.ADMIT
+    assert judge(fact(other, "forum"), evidence(shown(1, fact(TOWER)))).decision is Decision.ADMIT
 
 
 def test_the_same_question_with_the_other_answer_is_held_even_with_a_trigger_appended():
     flipped = replace(ANSWER, question=f"{ANSWER.question} amber falcon seldom", outcome="No")
     known = evidence(shown(1, did(ANSWER, "desk")))
-    assert "slot-flip" in judge(did(flipped, "forum"), None, known).reasons
-    assert judge(did(replace(flipped, outcome="Yes"), "forum"), None, known).decision is Decision.ADMIT
+    assert "slot-flip" in judge(did(flipped, "forum"), known).reasons
+    assert judge(did(replace(flipped, outcome="Yes"), "forum"), known).decision is Decision.ADMIT
 
 
 def test_questions_about_different_ids_are_different_questions():
@@ -79,7 +76,6 @@ def test_two_receipts_are_two_events_and_no_conflict():
     assert (
         judge(
             fact(receipt, "bank"),
-            None,
             evidence(shown(1, fact(receipt.replace("12", "90").replace("3 May", "9 June")))),
         ).decision
         is Decision.ADMIT
@@ -87,6 +83,6 @@ def test_two_receipts_are_two_events_and_no_conflict():
 
 
 def test_unrelated_evidence_gives_no_signal():
-    verdict = judge(fact(TOWER), None, evidence(shown(1, fact("Rain is expected in Lisbon on Sunday."))))
+    verdict = judge(fact(TOWER), evidence(shown(1, fact("Rain is expected in Lisbon on Sunday."))))
     assert verdict.decision is Decision.ADMIT
-    assert judge(fact(TOWER), None, Evidence()).decision is Decision.ADMIT
+    assert judge(fact(TOWER), Evidence()).decision is Decision.ADMIT

@@ -21,14 +21,14 @@ SWAPPED = replace(OPENING, action=OPENING.action.replace("77-4102", "77-9999"))
     ],
 )
 def test_an_action_on_another_id_is_held_whatever_the_note_says(note):
-    verdict = judge(did(replace(SWAPPED, knowledge=f"{note}\n{OPENING.knowledge}")), None, Evidence())
+    verdict = judge(did(replace(SWAPPED, knowledge=f"{note}\n{OPENING.knowledge}")), Evidence())
     assert verdict.decision is Decision.HOLD
     assert "ungrounded-id" in verdict.reasons
 
 
 def test_its_twin_on_the_right_id_is_admitted():
     verdict = judge(
-        did(replace(OPENING, knowledge=f"Locker 77-4102 is kept under 77-4102.\n{OPENING.knowledge}")), None, Evidence()
+        did(replace(OPENING, knowledge=f"Locker 77-4102 is kept under 77-4102.\n{OPENING.knowledge}")), Evidence()
     )
     assert verdict.decision is Decision.ADMIT
 
@@ -53,15 +53,13 @@ def test_dates_and_doses_are_not_ids():
 
 def test_a_redirect_stated_as_a_fact_is_held():
     assert aliased("The data of client 40-1188 is stored under 40-7312.")
-    assert (
-        judge(fact("The data of client 40-1188 is stored under 40-7312."), None, Evidence()).decision is Decision.HOLD
-    )
-    assert judge(fact("Clients 40-1188 and 40-7312 visited the fair."), None, Evidence()).decision is Decision.ADMIT
+    assert judge(fact("The data of client 40-1188 is stored under 40-7312."), Evidence()).decision is Decision.HOLD
+    assert judge(fact("Clients 40-1188 and 40-7312 visited the fair."), Evidence()).decision is Decision.ADMIT
 
 
 def test_an_episode_is_read_out_of_plain_text():
     text = f"Question: {SWAPPED.question} Knowledge: the usual. Solution: {SWAPPED.action}"
-    assert "ungrounded-id" in judge(fact(text), None, Evidence()).reasons
+    assert "ungrounded-id" in judge(fact(text), Evidence()).reasons
 
 
 def test_days_and_measures_are_no_ids():

@@ -31,14 +31,14 @@ def store() -> list[EvidenceItem]:
 @pytest.mark.parametrize("candidate", RECORDS, ids=lambda each: each.content[:20])
 def test_a_verdict_depends_on_its_record_and_its_evidence_alone(candidate, seed):
     items = store()
-    first = judge(candidate, None, evidence(*items))
+    first = judge(candidate, evidence(*items))
     for other in RECORDS:
-        judge(other, None, evidence(*items))
-    assert judge(candidate, None, evidence(*random.Random(seed).sample(items, len(items)))) == first
+        judge(other, evidence(*items))
+    assert judge(candidate, evidence(*random.Random(seed).sample(items, len(items)))) == first
 
 
 def test_the_record_matters_at_all():
-    assert judge(RECORDS[0], None, evidence(*store())) != judge(RECORDS[1], None, evidence(*store()))
+    assert judge(RECORDS[0], evidence(*store())) != judge(RECORDS[1], evidence(*store()))
 
 
 @pytest.mark.parametrize("copies", [2, 5, 20])
@@ -51,7 +51,7 @@ def test_copies_by_one_group_settle_nothing_among_the_evidence(copies):
 @pytest.mark.parametrize("copies", [1, 3, 12])
 def test_a_source_that_repeats_a_lie_does_not_keep_the_truth_out(copies):
     lies = tuple(shown(number, fact(FALSE), group="one", trust=0.3, settled=False) for number in range(copies))
-    assert opposition(judge(fact(TRUE), None, evidence()).path, lies).score == 0.0
+    assert opposition(judge(fact(TRUE), evidence()).path, lies).score == 0.0
 
 
 @pytest.mark.parametrize("copies", [2, 6, 12])
@@ -76,10 +76,10 @@ def test_sources_made_in_one_burst_have_one_vote():
 def test_a_correction_is_heard_though_others_agreed_with_the_old_value():
     old = shown(1, fact(FALSE), own=True, settled=False)
     other = shown(2, fact("The mason Lena Brandt finished the Belltower of Varn."), settled=False)
-    assert opposition(judge(fact(TRUE), None, evidence()).path, (old, other)).items == ()
-    stranger = opposition(judge(fact(TRUE), None, evidence()).path, (replace(old, own=False), other))
+    assert opposition(judge(fact(TRUE), evidence()).path, (old, other)).items == ()
+    stranger = opposition(judge(fact(TRUE), evidence()).path, (replace(old, own=False), other))
     assert stranger.items
-    hasty = opposition(judge(fact(TRUE), None, evidence()).path, (replace(old, recent=True), other))
+    hasty = opposition(judge(fact(TRUE), evidence()).path, (replace(old, recent=True), other))
     assert hasty.items
 
 
@@ -104,5 +104,5 @@ def test_a_thread_of_a_thousand_lines_weighs_no_more_than_a_short_one():
 def test_ids_do_not_sway_a_verdict():
     items = store()
     renamed = [replace(item, id=UUID(int=1000 - place)) for place, item in enumerate(items)]
-    first, other = (judge(fact(FALSE, "forum"), None, evidence(*each)) for each in (items, renamed))
+    first, other = (judge(fact(FALSE, "forum"), evidence(*each)) for each in (items, renamed))
     assert (first.decision, first.reasons) == (other.decision, other.reasons)
