@@ -18,14 +18,7 @@ from foundation.keyring import keys
 from foundation.rest.etags import etag, require_match
 from governance import lifecycle, opening, revealing
 from governance.crediting import credit
-from governance.judging import Judged, judge_many
-from governance.lessons import note_revision
-from governance.models import Admission, Kind, MemCube, Version
-from governance.opening import Memory, Shown, decision_of
-from governance.revealing import Revelation
-from governance.sealed import Payload
-from governance.selectors import reach_cube, reach_space
-from governance.services.admit import (
+from governance.drafting import (
     decision_shown,
     draft_admission,
     draft_version,
@@ -36,6 +29,13 @@ from governance.services.admit import (
     version_key,
     written,
 )
+from governance.judging import Judged, judge_many
+from governance.lessons import note_revision
+from governance.models import Admission, Kind, MemCube, Version
+from governance.opening import Memory, Shown, decision_of
+from governance.revealing import Revelation
+from governance.sealed import Payload
+from governance.selectors import reach_cube, reach_space
 from governance.services.ask_judge import owe_opinions
 from governance.submissions import Submission
 from guard.pii import vault
