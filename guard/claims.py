@@ -12,13 +12,13 @@ import re
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import lru_cache
 
-from guard.questions import About, about, words
+from guard.questions import About, about
+from guard.sameness import same, same_answer, words_of
 from guard.types import Path, Shape, TypedValue, ValueKind
 from guard.values import common_words, stem
 
-__all__ = ["About", "Comparison", "Relation", "about", "claimed", "compare", "on_topic", "same"]
+__all__ = ["About", "Comparison", "Relation", "about", "claimed", "compare", "on_topic", "same", "same_answer"]
 
 MARGIN = 1.5
 NEAR_TOPIC = 0.2
@@ -38,9 +38,6 @@ class Relation(StrEnum):
 class Comparison:
     relation: Relation
     strength: float = 0.0
-
-
-_words = lru_cache(maxsize=8192)(words)
 
 
 def claimed(path: Path, asked: About, kind: ValueKind) -> frozenset[TypedValue]:
@@ -77,75 +74,11 @@ def _named(value: TypedValue, asked: About) -> bool:
         for given in asked.values
     ):
         return True
-    known = _words(value.text)
+    known = words_of(value.text)
     if not known:
         return value.kind is ValueKind.ENTITY
     taken = len(known & asked.words)
     return taken == len(known) or (len(known) > 3 and 3 * taken > 2 * len(known))
-
-
-def same(one: TypedValue, other: TypedValue) -> bool:
-    """Whether two values mean the same thing: equal, the one a part or the initials of the other, or as exact."""
-    if one.kind is not other.kind:
-        return False
-    if one.text == other.text:
-        return True
-    if one.kind is ValueKind.NUM:
-        return _same_number(one.text, other.text)
-    if one.kind is ValueKind.DATE:
-        return (
-            one.text.startswith(other.text)
-            or other.text.startswith(one.text)
-            or one.text.lstrip("-")[1:] == other.text.lstrip("-")[1:]
-        )
-    return _same_name(_form(one.text), _form(other.text))
-
-
-@dataclass(frozen=True, slots=True)
-class _Form:
-    """A name taken apart. `acronym`: the first letters of its words; `single`: itself, if it is one word."""
-
-    words: frozenset[str]
-    parts: tuple[str, ...]
-    acronym: str
-    single: str
-    abbreviated: bool
-
-
-@lru_cache(maxsize=16384)
-def _form(text: str) -> _Form:
-    parts = tuple(text.replace(".", "").split())
-    acronym = "".join(part[0] for part in parts if part not in {"of", "the", "and", "de"}) if len(parts) > 1 else ""
-    single = parts[0] if len(parts) == 1 and len(parts[0]) > 1 else ""
-    return _Form(_words(text), parts, acronym, single, any(len(part) == 1 for part in parts))
-
-
-def _same_name(one: _Form, other: _Form) -> bool:
-    """Equal, a part of the other ("Keller", "Odo Keller"), or its initials ("JFK"; "J. Watson", "John B. Watson")."""
-    if not one.words & other.words:
-        return bool((one.single and one.single == other.acronym) or (other.single and other.single == one.acronym))
-    if one.abbreviated or other.abbreviated:
-        return one.words == other.words or _initials(one.parts, other.parts)
-    return one.words <= other.words or other.words <= one.words
-
-
-def _initials(one: tuple[str, ...], other: tuple[str, ...]) -> bool:
-    ours, theirs = sorted((one, other), key=lambda parts: len("".join(parts)))
-    if len(ours) < 2 or len(theirs) < 2 or ours[-1] != theirs[-1]:
-        return False
-    return ours[0] == theirs[0] or (ours[0][0] == theirs[0][0] and 1 in (len(ours[0]), len(theirs[0])))
-
-
-def _same_number(one: str, other: str) -> bool:
-    """Equal numbers of one unit; "48 hours" and "2 days" are one duration."""
-    number, _, unit = one.partition(" ")
-    other_number, _, other_unit = other.partition(" ")
-    if unit in _HOURS and other_unit in _HOURS:
-        return float(number) * _HOURS[unit] == float(other_number) * _HOURS[other_unit]
-    return number == other_number and (unit == other_unit or not unit or not other_unit)
-
-
-_HOURS = {"minute": 1 / 60, "hour": 1, "day": 24, "week": 168, "fortnight": 336}
 
 
 def overlap(one: Collection[str], other: Collection[str]) -> float:
@@ -221,7 +154,7 @@ def on_topic(path: Path, asked: About) -> float:
     known |= {
         word
         for value in path.values
-        for word in (_spelt(value) if value.kind is ValueKind.DATE else _words(value.text))
+        for word in (_spelt(value) if value.kind is ValueKind.DATE else words_of(value.text))
     }
     return len(asked.words & known) / len(asked.words)
 
@@ -265,20 +198,13 @@ def _reworded(one: Path, other: Path) -> bool:
     return len(mine & theirs) >= 5 and max(len(mine - theirs), len(theirs - mine)) <= 2
 
 
-def same_answer(one: TypedValue, other: TypedValue) -> bool:
-    """As answers to one question 70 nations and 70 countries are the same."""
-    if one.kind is ValueKind.NUM and one.text.partition(" ")[0] == other.text.partition(" ")[0]:
-        return True
-    return same(one, other)
-
-
 def _choice(path: Path, asked: About) -> int:
     """Which of the offered answers (1 or 2) a text puts first, for that is the one it is about; 0 if it names neither.
 
     A comparison turned round between the two ("was born later than") turns the answer round.
     """
     one, other = asked.choices
-    named = [_words(value.text) for value in path.values if value.kind is ValueKind.ENTITY]
+    named = [words_of(value.text) for value in path.values if value.kind is ValueKind.ENTITY]
     order = [1 if known & one else 2 for known in named if bool(known & one) != bool(known & other)]
     order += [1 if word in one else 2 for word in path.relation if word in one or word in other]
     if not order:
@@ -305,7 +231,7 @@ def denies(path: Path, asked: About) -> bool:
     """Whether a text answers no: it denies what the question says of its names, or, where the question puts two
     together, tells them apart.
     """
-    names = {word for value in asked.values if value.kind is ValueKind.ENTITY for word in _words(value.text)}
+    names = {word for value in asked.values if value.kind is ValueKind.ENTITY for word in words_of(value.text)}
     no = {hint.removeprefix("denies:") for hint in path.hints if hint.startswith("denies:")}
     return bool(no & (asked.words - names or asked.words)) or (asked.both and "sets-apart" in path.hints)
 
