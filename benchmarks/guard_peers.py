@@ -12,6 +12,7 @@ import json
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -88,9 +89,11 @@ def peers(seen: Sequence[Seen]) -> Iterator[dict[str, object]]:
 def _asked(package: str, ask: str, seen: Sequence[Seen]) -> dict[str, object]:
     python = _environment(package)
     lines = "\n".join(json.dumps(asdict(each)) for each in seen)
-    answer = subprocess.run(
-        [str(python), "-c", ask + LOOP], input=lines, capture_output=True, text=True, timeout=200, check=True
-    )
+    command = [str(python), "-c", ask + LOOP]
+    with tempfile.TemporaryDirectory() as folder:  # some leave files where they are run
+        answer = subprocess.run(
+            command, input=lines, capture_output=True, text=True, timeout=200, check=True, cwd=folder
+        )
     told: dict[str, object] = json.loads(answer.stdout)
     return told
 
