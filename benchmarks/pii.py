@@ -279,7 +279,7 @@ def _conll(path: Path, *, word: int, tag: int) -> Iterator[list[tuple[str, str]]
     tokens: list[tuple[str, str]] = []
     for line in path.read_text(encoding="utf-8").splitlines():
         parts = line.split("\t")
-        if len(parts) > max(word, tag) and not line.startswith("#\thttp"):
+        if len(parts) > max(word, tag) and parts[word].strip() and not line.startswith("#\thttp"):
             tokens.append((parts[word], parts[tag]))
         elif tokens:
             yield tokens

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from presidio_analyzer import AnalyzerEngine, EntityRecognizer, RecognizerRegistry
-from presidio_analyzer.context_aware_enhancers import ContextAwareEnhancer
+from presidio_analyzer import AnalyzerEngine, EntityRecognizer, RecognizerRegistry, RecognizerResult
+from presidio_analyzer.nlp_engine import NlpArtifacts
 
 from guard.pii import fields, rampart_files
 from guard.pii.assembly import settled
@@ -36,14 +36,20 @@ _CHUNK, _LAP = 4000, 240  # characters; Presidio compares findings pairwise, so 
 _FIRST = "Ana Diaz prefers the aisle seat; you may call her at +34 600 123 456 or write to ana@example.com."
 
 
-class _NoContext(ContextAwareEnhancer):  # type: ignore[misc]
-    """Our recognisers look at their context themselves; Presidio's way wants lemmas and copies every result."""
+class _Engine(AnalyzerEngine):  # type: ignore[misc]
+    """Presidio's engine over our recognisers, in one pass: they look at their context themselves, serve every language
+    and name their kinds, so what Presidio looks up, copies and compares for each text falls away."""
 
-    def __init__(self) -> None:
-        super().__init__(0, 0, 0, 0)
+    def __init__(self, recognisers: Sequence[EntityRecognizer], names: EnglishNames) -> None:
+        self._each = tuple(recognisers)
+        registry = RecognizerRegistry(recognizers=list(recognisers), supported_languages=[LANGUAGE])
+        super().__init__(registry=registry, nlp_engine=names, supported_languages=[LANGUAGE])
 
-    def enhance_using_context(self, text: str, raw_results: Any, *args: Any, **kwargs: Any) -> Any:
-        return raw_results
+    def found(self, text: str, artifacts: NlpArtifacts, threshold: float) -> list[RecognizerResult]:
+        """What the recognisers find with that score or more, each stretch once."""
+        found = [one for each in self._each for one in each.analyze(text, each.supported_entities, artifacts)]
+        sound: list[RecognizerResult] = EntityRecognizer.remove_duplicates([o for o in found if o.score >= threshold])
+        return sound
 
 
 class Detector:
@@ -77,14 +83,8 @@ class Detector:
             detector.answer({"texts": {"/content": _FIRST}, "mode": mode, "secrets_only": False, "language": "en"})
         return detector
 
-    def _engine(self, recognisers: Sequence[EntityRecognizer]) -> AnalyzerEngine:
-        registry = RecognizerRegistry(recognizers=list(recognisers), supported_languages=[LANGUAGE])
-        return AnalyzerEngine(
-            registry=registry,
-            nlp_engine=self._none,
-            supported_languages=[LANGUAGE],
-            context_aware_enhancer=_NoContext(),
-        )
+    def _engine(self, recognisers: Sequence[EntityRecognizer]) -> _Engine:
+        return _Engine(recognisers, self._none)
 
     def answer(self, job: Mapping[str, Any]) -> dict[str, Any]:
         """Findings of one job: `{texts, mode, secrets_only, language, any_language?}`."""
@@ -115,10 +115,10 @@ class Detector:
         at, text = piece
         engine, names, threshold = self._means(text, mode, language)
         artifacts = names.process_text(text, language or "")
-        for each in engine.analyze(text, LANGUAGE, nlp_artifacts=artifacts, score_threshold=threshold):
+        for each in engine.found(text, artifacts, threshold):
             yield Finding(Entity(each.entity_type), path, at + each.start, at + each.end, each.score)
 
-    def _means(self, text: str, mode: Mode, language: str | None) -> tuple[AnalyzerEngine, EnglishNames, float]:
+    def _means(self, text: str, mode: Mode, language: str | None) -> tuple[_Engine, EnglishNames, float]:
         """Which recognisers, which second opinion and which score a text calls for."""
         if language is None:
             return self._secrets, self._none, 0.0

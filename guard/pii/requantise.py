@@ -1,8 +1,9 @@
 """Turn Rampart's 4-bit weights into an 8-bit model, once: `python -m guard.pii.requantise DIRECTORY`.
 
 Each `MatMulNBits` goes back to a float `MatMul` (weight = (nibble - 8) · scale, blocks of 32 along K), then
-onnxruntime's `quantize_dynamic` makes the MatMuls int8 per channel. The outcome is bit-for-bit the same wherever the
-pinned versions run, so its hash is pinned too (`rampart_files.INT8_SHA256`); another outcome is refused.
+onnxruntime's `quantize_dynamic` makes the MatMuls int8 per channel, and `fused` writes the graph out anew around those
+weights. The outcome is bit-for-bit the same wherever the pinned versions run, so its hash is pinned too
+(`rampart_files.INT8_SHA256`); another outcome is refused.
 """
 
 from __future__ import annotations
@@ -35,6 +36,8 @@ def _quantised(folder: Path) -> Path:
     import onnx
     from onnxruntime.quantization import QuantType, quantize_dynamic
 
+    from guard.pii.fused import fused
+
     floats, made = folder / "float.onnx", folder / "int8.onnx"
     model = onnx.load(str(shipped(*Q4)))
     dequantise(model)
@@ -46,6 +49,7 @@ def _quantised(folder: Path) -> Path:
         )
     finally:
         logging.disable(logging.NOTSET)
+    onnx.save(fused(onnx.load(str(made))), str(made))
     return made
 
 
