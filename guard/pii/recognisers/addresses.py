@@ -3,7 +3,7 @@
 import re
 
 from guard.pii.entities import Entity
-from guard.pii.recognisers.patterned import LIKELY, SURE, SUSPECTED, Pattern, Patterned
+from guard.pii.recognisers.patterned import LIKELY, SURE, SUSPECTED, Pattern, Patterned, folded, holds
 
 _A = Entity.ADDRESS
 _CAP = r"[^\W\d_a-z][\w'’.\-]{0,30}"
@@ -19,15 +19,29 @@ _LEADING = (
     r"carrer|camino|via|viale|"
     r"piazza|corso|vicolo|strada|largo|rua|praça|travessa|estrada|ulica|ul\.|al\.|os\.|ulice|plac|prinses|laan van)"
 )
-_COMPOUND = (
-    r"[^\W\d_][\w.\-]{1,30}(?:straße|strasse|str\.|gasse|weg|platz|allee|ring|damm|ufer|gata|gatan|gate|gade|"
-    r"vägen|vei|veien|vej|väg|"
-    r"stien|katu|tie|kuja|polku|straat|laan|plein|gracht|kade|dreef|utca|kapu|dwars|götu|stígur|braut|vegur)"
+_ENDINGS = (
+    *("straße", "strasse", "str.", "gasse", "weg", "platz", "allee", "ring", "damm", "ufer", "gata", "gatan", "gate"),
+    *("gade", "vägen", "vei", "veien", "vej", "väg", "stien", "katu", "tie", "kuja", "polku", "straat", "laan"),
+    *("plein", "gracht", "kade", "dreef", "utca", "kapu", "dwars", "götu", "stígur", "braut", "vegur"),
 )
+_COMPOUND = rf"[^\W\d_][\w.\-]{{1,30}}(?:{'|'.join(re.escape(ending) for ending in _ENDINGS)})"
 _UNIT = (
     r"(?:apt|apartment|suite|ste|unit|flat|room|rm|floor|fl|building|bldg|lot|dept)\.?\s?#?[A-Za-z]?\d{1,5}[A-Za-z]?"
 )
 _UK_POSTCODE = r"(?<!\w)[A-Z]{1,2}\d[A-Z\d]? ?\d[A-Z]{2}(?!\w)"
+
+_leading = holds(
+    *("rue", "avenue", "av.", "boulevard", "bd", "place", "allée", "chemin", "impasse", "quai", "calle", "c/", "avda"),
+    *("avenida", "plaza", "paseo", "carrer", "camino", "via", "piazza", "corso", "vicolo", "strada", "largo", "rua"),
+    *("praça", "travessa", "estrada", "ulic", "ul.", "al.", "os.", "plac", "prinses", "laan van"),
+)
+_NUMBERED = re.compile(r"\s\d")
+_FOLDED_ENDINGS = tuple({folded(ending) for ending in _ENDINGS})
+
+
+def _numbered_compound(text: str) -> bool:
+    """Whether a number stands behind an ending of a street's name."""
+    return any(text.endswith(_FOLDED_ENDINGS, 0, number.start()) for number in _NUMBERED.finditer(text))
 
 
 def addresses() -> Patterned:
@@ -51,11 +65,12 @@ def addresses() -> Patterned:
         (
             Pattern(_A, re.compile(english), SURE),
             Pattern(_A, re.compile(lower), LIKELY),
-            Pattern(_A, re.compile(rf"(?<!\w)(?:{_NUMBER},?\s)?{leading}"), LIKELY),
+            Pattern(_A, re.compile(rf"(?<!\w)(?:{_NUMBER},?\s)?{leading}"), LIKELY, needs=_leading),
             Pattern(
                 _A,
                 re.compile(rf"(?<!\w)(?:{_NUMBER}\s)?(?:{_CAP}\s){{0,2}}(?i:{_COMPOUND})\s{_NUMBER}(?!\w)"),
                 LIKELY,
+                needs=_numbered_compound,
             ),
             Pattern(
                 _A,
@@ -63,8 +78,14 @@ def addresses() -> Patterned:
                     r"(?i)(?<!\w)p\.?\s?o\.?\s?box\s\d{1,7}|(?<!\w)(?:psc|unit|cmr)\s\d{1,5},?\s{1,2}box\s\d{1,6}"
                 ),
                 SURE,
+                needs=holds("box"),
             ),
-            Pattern(_A, re.compile(r"(?i)(?<!\w)(?:APO|FPO|DPO)\s(?:AA|AE|AP)\s\d{5}(?:-\d{4})?(?!\d)"), SURE),
+            Pattern(
+                _A,
+                re.compile(r"(?i)(?<!\w)(?:APO|FPO|DPO)\s(?:AA|AE|AP)\s\d{5}(?:-\d{4})?(?!\d)"),
+                SURE,
+                needs=holds("apo", "fpo", "dpo"),
+            ),
             Pattern(
                 _A,
                 re.compile(
@@ -72,9 +93,10 @@ def addresses() -> Patterned:
                     r"(?:\s[^\W\d_][\w'’.\-]{0,30})?,?\s{1,2}(?=[AFD]PO\s)"
                 ),
                 LIKELY,
+                needs=holds("usns", "uscgc", "uss", "usnv"),
             ),
             Pattern(_A, re.compile(rf"(?i)(?<!\w){_UNIT}(?!\w)"), SUSPECTED),
-            Pattern(_A, re.compile(corner), LIKELY),
+            Pattern(_A, re.compile(corner), LIKELY, needs=holds("corner of", "intersection of", "junction of")),
             Pattern(_A, re.compile(_UK_POSTCODE), LIKELY),
             Pattern(_A, re.compile(r"(?<![\w.])[A-Z]{2}\s\d{5}(?:-\d{4})?(?![\w-])"), LIKELY),
             Pattern(
@@ -86,6 +108,7 @@ def addresses() -> Patterned:
                 ),
                 LIKELY,
                 "n",
+                needs=holds("address", "live", "located at", "reside", "moved to", "ship", "deliver", "mail"),
             ),
         ),
     )

@@ -3,7 +3,7 @@
 import re
 
 from guard.pii.entities import Entity
-from guard.pii.recognisers.patterned import SURE, Pattern, Patterned
+from guard.pii.recognisers.patterned import SURE, Pattern, Patterned, holds
 
 _MONTH = (
     r"(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec|ene|abr|ago|dic|janv|févr|fevr|avr|mai|juin|juil|août|"
@@ -23,6 +23,13 @@ _BORN = (
 )
 
 
+_named = holds(
+    *("dob", "d.ob", "do.b", "d.o.b", "birth", "born", "gebor", "geburt", "né", "naissance", "anniversaire", "nacid"),
+    *("nacimiento", "cumpleaños", "nato", "nata", "nascita", "compleanno", "nascid", "nascimento", "aniversário"),
+    *("geboortedatum", "verjaardag"),
+)
+
+
 def births() -> Patterned:
     after = re.compile(rf"(?i)(?<!\w){_BORN}(?!\w)[^.\n\d]{{0,30}}?(?<!\w)(?P<n>{_DATE})")
     before = re.compile(
@@ -31,5 +38,8 @@ def births() -> Patterned:
     )
     return Patterned(
         "births",
-        (Pattern(Entity.DATE_OF_BIRTH, after, SURE, "n"), Pattern(Entity.DATE_OF_BIRTH, before, SURE, "n")),
+        (
+            Pattern(Entity.DATE_OF_BIRTH, after, SURE, "n", needs=_named),
+            Pattern(Entity.DATE_OF_BIRTH, before, SURE, "n", needs=holds("birth")),
+        ),
     )

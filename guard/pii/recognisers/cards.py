@@ -4,7 +4,7 @@ import re
 
 from guard.pii.entities import Entity
 from guard.pii.recognisers import checksums
-from guard.pii.recognisers.patterned import LIKELY, SURE, SUSPECTED, Pattern, Patterned, words
+from guard.pii.recognisers.patterned import LIKELY, SURE, SUSPECTED, Pattern, Patterned, holds, words
 
 _CARD_WORDS = words(
     "card", "cc", "visa", "mastercard", "amex", "credit", "debit", "tarjeta", "carte", "karte", "carta", "cartão"
@@ -62,12 +62,14 @@ def cards() -> Patterned:
                 ),
                 LIKELY,
                 "n",
+                needs=holds("card", "visa", "amex", "tarjeta", "carte", "karte", "carta", "cartão"),
             ),
             Pattern(
                 Entity.CARD,
                 re.compile(r"(?i)\b(?:cvv2?|cvc2?|security code)\b[^\d\n]{0,12}(?P<n>\d{3,4})(?!\d)"),
                 SURE,
                 "n",
+                needs=holds("cvv", "cvc", "security code"),
             ),
         ),
     )
@@ -84,6 +86,7 @@ def accounts() -> Patterned:
                 re.compile(r"(?i)\biban\b[^\w\n]{0,6}(?P<n>[a-z]{2}\d{2}(?:[ \-]?[a-z0-9]){11,30})(?!\w)"),
                 LIKELY,
                 "n",
+                needs=holds("iban"),
             ),
             Pattern(
                 Entity.BANK_ACCOUNT,
@@ -93,6 +96,7 @@ def accounts() -> Patterned:
                 ),
                 LIKELY,
                 "n",
+                needs=holds("account", "acct", "a/c", "konto", "cuenta", "compte", "conto", "rekening"),
             ),
             Pattern(
                 Entity.BANK_ACCOUNT,
@@ -106,6 +110,7 @@ def accounts() -> Patterned:
                 re.compile(r"(?i)\bsort code\b[^\d\n]{0,12}(?P<n>\d{2}[- ]?\d{2}[- ]?\d{2})"),
                 SURE,
                 "n",
+                needs=holds("sort code"),
             ),
         ),
     )

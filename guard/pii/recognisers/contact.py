@@ -12,7 +12,17 @@ import tldextract
 from presidio_analyzer import EntityRecognizer, RecognizerResult
 
 from guard.pii.entities import Entity
-from guard.pii.recognisers.patterned import LANGUAGE, LIKELY, SURE, SUSPECTED, Pattern, Patterned, result, words
+from guard.pii.recognisers.patterned import (
+    LANGUAGE,
+    LIKELY,
+    SURE,
+    SUSPECTED,
+    Pattern,
+    Patterned,
+    holds,
+    result,
+    words,
+)
 
 _PHONE_WORDS = words(
     "phone|tel|telephone|mobile|cell|cellphone|call|calls|fax|whatsapp|sms|text|number|"
@@ -53,11 +63,11 @@ def contact() -> Patterned:
     return Patterned(
         "contact",
         (
-            Pattern(Entity.EMAIL, _EMAIL, SURE),
-            Pattern(Entity.EMAIL, _SPELT_EMAIL, LIKELY),
-            Pattern(Entity.HANDLE, _HANDLE, LIKELY),
-            Pattern(Entity.URL, _PROFILE, LIKELY),
-            Pattern(Entity.URL, _URL, SUSPECTED),
+            Pattern(Entity.EMAIL, _EMAIL, SURE, needs=holds("@")),
+            Pattern(Entity.EMAIL, _SPELT_EMAIL, LIKELY, needs=holds("dot")),
+            Pattern(Entity.HANDLE, _HANDLE, LIKELY, needs=holds("@")),
+            Pattern(Entity.URL, _PROFILE, LIKELY, needs=holds(".com/", ".me/", ".io/")),
+            Pattern(Entity.URL, _URL, SUSPECTED, needs=holds("://", "www.")),
         ),
     )
 

@@ -7,7 +7,7 @@ import re
 
 from guard.pii.entities import Entity
 from guard.pii.recognisers import checksums
-from guard.pii.recognisers.patterned import LIKELY, SURE, SUSPECTED, Pattern, Patterned, words
+from guard.pii.recognisers.patterned import LIKELY, SURE, SUSPECTED, Pattern, Patterned, holds, words
 
 _N = Entity.NATIONAL_ID
 _SSN = words("ssn", "social", "social security", "tax id", "tin", "itin")
@@ -122,6 +122,14 @@ def _indian() -> tuple[Pattern, ...]:
     )
 
 
+_passport = holds("passp", "passeport", "reisepass", "pasaporte", "passaport", "paspoort")
+_licence = holds("licen", "permis", "führerschein", "patente", "carnet", "rijbewijs")
+_identity = holds(
+    *("ssn", "social security", "tax id", "national id", "identity card", "nino", "national insurance", "nhs"),
+    *("medicare", "aadhaar", "pesel", "dni", "nie", "cpf", "bsn"),
+)
+
+
 def _named() -> tuple[Pattern, ...]:
     """Numbers whose shape says nothing: only their name does. Driver licences never count without it."""
     number = r"(?:number|no\.?|nr\.?|num\.?|#|id)?[^\w\n]{0,3}(?:is|was|:|=)?[^\w\n]{0,3}"
@@ -136,7 +144,19 @@ def _named() -> tuple[Pattern, ...]:
         r"dni|nie|cpf|bsn"
     )
     return (
-        Pattern(Entity.PASSPORT, re.compile(rf"(?i)\b(?:{passport})\b[^\w\n]{{0,3}}{number}{value}"), SURE, "n"),
-        Pattern(Entity.DRIVER_LICENCE, re.compile(rf"(?i)\b(?:{licence})\b[^\w\n]{{0,3}}{number}{value}"), SURE, "n"),
-        Pattern(_N, re.compile(rf"(?i)\b(?:{identity})\b[^\w\n]{{0,3}}{number}{value}"), LIKELY, "n"),
+        Pattern(
+            Entity.PASSPORT,
+            re.compile(rf"(?i)\b(?:{passport})\b[^\w\n]{{0,3}}{number}{value}"),
+            SURE,
+            "n",
+            needs=_passport,
+        ),
+        Pattern(
+            Entity.DRIVER_LICENCE,
+            re.compile(rf"(?i)\b(?:{licence})\b[^\w\n]{{0,3}}{number}{value}"),
+            SURE,
+            "n",
+            needs=_licence,
+        ),
+        Pattern(_N, re.compile(rf"(?i)\b(?:{identity})\b[^\w\n]{{0,3}}{number}{value}"), LIKELY, "n", needs=_identity),
     )

@@ -25,7 +25,8 @@ class Pattern:
     """One shape of one entity.
 
     `group` is what counts as the value; `check` gets its letters and digits, upper case, and drops the match when it
-    says no. `score` is without context words, `beside` with one of them in the 60 characters before.
+    says no. `score` is without context words, `beside` with one of them in the 60 characters before. `needs` tells
+    of the folded text, cheaply, whether the shape can be in it at all: it never says no to a text that has one.
     """
 
     entity: Entity
@@ -35,11 +36,23 @@ class Pattern:
     check: Callable[[str], bool] | None = None
     context: re.Pattern[str] | None = None
     beside: float = SURE
+    needs: Callable[[str], bool] | None = None
 
 
 def words(*alternatives: str) -> re.Pattern[str]:
     """Context words, whole, in any case."""
     return re.compile(rf"(?<!\w)(?:{'|'.join(alternatives)})(?!\w)", re.IGNORECASE)
+
+
+def holds(*literals: str) -> Callable[[str], bool]:
+    """Whether a folded text has one of these, anywhere: what every match of a pattern must contain."""
+    folded_literals = tuple(folded(literal) for literal in literals)
+    return lambda text: any(literal in text for literal in folded_literals)
+
+
+def folded(text: str) -> str:
+    """As the patterns see it that ignore case: they take the dotless i for an i, and the dotted one too."""
+    return text.casefold().replace("\u0131", "i").replace("\u0307", "")
 
 
 def signs(value: str) -> str:
@@ -62,7 +75,9 @@ class Patterned(EntityRecognizer):  # type: ignore[misc]
         """Nothing to load."""
 
     def analyze(self, text: str, entities: list[str], nlp_artifacts: Any) -> list[RecognizerResult]:
-        return [found for pattern in self._patterns for found in matches(pattern, text)]
+        plain = folded(text)
+        possible = [each for each in self._patterns if each.needs is None or each.needs(plain)]
+        return [found for pattern in possible for found in matches(pattern, text)]
 
 
 def matches(pattern: Pattern, text: str) -> Iterator[RecognizerResult]:

@@ -3,7 +3,7 @@
 import re
 
 from guard.pii.entities import Entity
-from guard.pii.recognisers.patterned import LIKELY, SURE, Pattern, Patterned
+from guard.pii.recognisers.patterned import LIKELY, SURE, Pattern, Patterned, holds
 
 _S = Entity.SECRET
 
@@ -39,6 +39,7 @@ _NAMED = (
     r"client[_ -]?secret|auth[_ -]?token|aws_secret_access_key|pin(?: code)?|contraseña|mot de passe|passwort|"
     r"kennwort|senha|wachtwoord"
 )
+_named = holds("pass", "pwd", "secret", "token", "key", "pin", "contraseña", "kennwort", "senha", "wachtwoord")
 _PEM = (
     r"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----(?:[^-]|"
     r"-(?!----)){0,16384}(?:-----END [A-Z0-9 ]{0,40}-----)?"
@@ -54,10 +55,14 @@ def secrets() -> Patterned:
     return Patterned(
         "secrets",
         (
-            Pattern(_S, re.compile(_PEM)),
+            Pattern(_S, re.compile(_PEM), needs=holds("-----begin")),
             Pattern(_S, re.compile(rf"(?<![A-Za-z0-9])(?:{'|'.join(_FAMILIES)})(?![A-Za-z0-9])")),
             Pattern(
-                _S, re.compile(r"\b[A-Za-z][A-Za-z0-9+.\-]{1,20}://(?P<n>[^\s/:@]{0,200}:[^\s/@]{1,200})@"), SURE, "n"
+                _S,
+                re.compile(r"\b[A-Za-z][A-Za-z0-9+.\-]{1,20}://(?P<n>[^\s/:@]{0,200}:[^\s/@]{1,200})@"),
+                SURE,
+                "n",
+                needs=holds("://"),
             ),
             Pattern(
                 _S,
@@ -67,6 +72,7 @@ def secrets() -> Patterned:
                 ),
                 SURE,
                 "n",
+                needs=_named,
             ),
             Pattern(
                 _S,
@@ -77,6 +83,7 @@ def secrets() -> Patterned:
                 LIKELY,
                 "n",
                 check=_looks_secret,
+                needs=_named,
             ),
             Pattern(
                 _S,
@@ -84,9 +91,14 @@ def secrets() -> Patterned:
                 SURE,
                 "n",
                 check=_mixed,
+                needs=holds("bearer", "basic"),
             ),
             Pattern(
-                _S, re.compile(r"(?i)\b(?:accountkey|sharedaccesskey|pwd|password)=(?P<n>[^\s;\"']{3,200})"), SURE, "n"
+                _S,
+                re.compile(r"(?i)\b(?:accountkey|sharedaccesskey|pwd|password)=(?P<n>[^\s;\"']{3,200})"),
+                SURE,
+                "n",
+                needs=holds("="),
             ),
             Pattern(
                 _S,
@@ -96,6 +108,7 @@ def secrets() -> Patterned:
                 SURE,
                 "n",
                 check=_mixed,
+                needs=holds("secret", "key", "token"),
             ),
         ),
     )
