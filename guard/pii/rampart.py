@@ -1,7 +1,8 @@
 """Rampart: a 17-type PII token classifier for seven Latin-script languages, run by onnxruntime on one thread.
 
 Weights by National Design Studio, CC BY 4.0 (see NOTICE). Text goes through in windows of 126 tokens that overlap by
-24; a word is taken whole when any of its pieces is suspected, because half a name is a name.
+24; a word is taken whole when any of its pieces is suspected, because half a name is a name. Longer windows would save
+a tenth of the time on texts of 900 characters and let a quarter of the names through instead of a fifth (balanced).
 """
 
 from __future__ import annotations
