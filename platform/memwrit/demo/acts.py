@@ -73,14 +73,27 @@ def _span(stage: Stage) -> str:
 
 
 def privacy(stage: Stage) -> Lines:
-    """Personal data is replaced before anything is kept: what was sent, and what a person of another role reads."""
+    """Personal data is replaced before anything is kept: what was sent, what a person of another role reads, what the
+    agent is told again, and one value behind its token, opened for a reason."""
     private, tenant = stage.story.private, stage.first
     sent = tenant.told(private.key).content
     kept = tenant.compliance.get(f"/v1/memories/{tenant.memory(private.key)['id']}").must(200).body["content"]
     leaked = [value for value in private.values if value.lower() in kept.lower()]
     expect(not leaked, f"{len(leaked)} of {len(private.values)} personal values can still be read")
     expect(all(value in sent for value in private.values), "the values were never there")
-    return [f"sent  {shorten(sent, 96)}", f"kept  {shorten(kept, 130)}"]
+    path = f"/v1/memories/{tenant.memory(private.key)['id']}"
+    told = tenant.agent.get(path).must(200).body["content"]
+    expect(told == sent, "the agent is not told what it had sent")
+    token = kept[kept.index("<") : kept.index(">") + 1]
+    asked = {"token": token, "reason": "The customer asks for his own record."}
+    opened = tenant.compliance.post(f"{path}:reveal", asked).must(200).body["value"]
+    expect(opened in sent and opened not in kept, "the value behind the token is not what was sent")
+    expect(tenant.agent.post(f"{path}:reveal", asked).status == 403, "an agent opened a value")
+    return [
+        f"sent  {shorten(sent, 96)}",
+        f"kept  {shorten(kept, 130)}",
+        "the agent that wrote it reads it as it was; a compliance officer reads tokens, and opened one for a reason",
+    ]
 
 
 # --- guard ---
