@@ -32,6 +32,10 @@ _RTL = re.compile("[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufeff]")
 _BASE64 = re.compile(r"(?<![A-Za-z0-9+/=_-])[A-Za-z0-9+/_-]{20,}={0,2}(?![A-Za-z0-9+/=_-])")
 _HEX = re.compile(r"(?<![0-9A-Za-z])(?:(?:0x|\\x)?[0-9A-Fa-f]{2}[ :]?){12,4000}(?![0-9A-Za-z])")
 _PERCENT = re.compile(r"(?:[\w.+-]{0,40}%[0-9A-Fa-f]{2}){3,1000}[\w.+-]{0,40}")
+_COMMENT = re.compile(r"<!--(?:(?!<!--|-->).){0,2000}-->", re.DOTALL)
+# A word with a sign in a letter's place: `1gn0r3`. Only words that come out common count, so `b2b` and `a1b2c3` do not.
+_DISGUISED = re.compile(r"(?<!\w)(?=[\d@$]{0,9}[A-Za-z])(?=[A-Za-z]{0,19}[013457@$])[A-Za-z013457@$]{3,20}(?!\w)")
+_DIGITS_AS_LETTERS = str.maketrans("013457@$", "oieastas")
 _SPACED = re.compile(r"(?:\b\w[ .\-_*]){4,}\w\b")
 _LOOKALIKE = str.maketrans(
     "аеорсухіјѕԁոАВЕКМНОРСТХІЈЅαορινκΑΒΕΖΗΙΚΜΝΟΡΤΥΧ", "aeopcyxijsdnABEKMHOPCTXIJSaopivkABEZHIKMNOPTYX"
@@ -90,6 +94,15 @@ def _decoded(text: str) -> list[str]:
     turned = codecs.decode(text, "rot13") if len(text) < 20_000 else ""
     if _commonness(turned) > max(0.15, 2 * _commonness(text)):
         found.append(turned)
+    return [*found, *_uncovered(text)]
+
+
+def _uncovered(text: str) -> list[str]:
+    """The text as a reader's machine takes it: no comment within a word or an order, digits read as letters."""
+    found = [_COMMENT.sub("", text)] if _COMMENT.search(text) else []
+    disguised = {word: word.lower().translate(_DIGITS_AS_LETTERS) for word in _DISGUISED.findall(text)}
+    if sum(plain in ORDINARY for plain in disguised.values()) >= 2:
+        found.append(_DISGUISED.sub(lambda word: disguised[word.group()], text))
     return found
 
 
