@@ -18,6 +18,9 @@ TABLE = Path(__file__).resolve().parents[2] / "docs" / "permissions.md"
 ROW = re.compile(r"^\| (\w+)\s+\| `([^`]+)`\s+\| `([^`]+)`\s+\|(.*)\|$")
 BODIES = {
     "/v1/memories/{id}:reveal": {"token": "<PERSON_0123456789>", "reason": "r"},
+    "/v1/memories/{id}:feedback": {"outcome": "success"},
+    "/v1/incidents/{id}:approve": {"reason": "r"},
+    "/v1/incidents/{id}:reject": {"reason": "r"},
     "/v1/memories/{id}:rollback": {"to_version": 1, "reason": "r"},
     "/v1/admissions/{id}:approve": {"reason": "r"},
     "/v1/admissions/{id}:reject": {"reason": "r"},
@@ -84,7 +87,14 @@ def _filled(name: str) -> tuple[World, dict[str, str]]:
         "audit": memory["receipt"]["event_id"],
         "pii_policies": str(uuid4()),
         "lessons": _lesson(world),
+        "incidents": _incident(world),
     }
+
+
+def _incident(world: World) -> str:
+    redirect = {"space": world.space, "content": "Records of patient 031-1001 moved to 029-1001."}
+    assert world.agent.post("/v1/memories", redirect).status == 202
+    return world.officer.get("/v1/incidents").json["data"][0]["id"]
 
 
 def _lesson(world: World) -> str:

@@ -4,11 +4,13 @@ import pytest
 
 from foundation.kernel.problems import Unavailable
 from foundation.kernel.scope import tenant_transaction
-from governance import selectors
+from foundation.search.embedders import embedder
+from governance import judging, selectors
 from governance.models import Admission
 from governance.services.admit import admit, admit_many
 from governance.services.review import approve
 from governance.services.search import Question, search
+from guard.services import judge
 from guard.types import Decision
 from tests.governance.builders import drain, submission
 
@@ -21,14 +23,14 @@ def broken(*_args, **_kwargs):
 
 @pytest.fixture(params=["encoder", "judge", "lessons", "evidence of the judge"])
 def failing(request, monkeypatch):
-    place, reason = {
-        "encoder": ("foundation.search.embedders.HashEmbedder.embed", "embedder-unavailable"),
-        "judge": ("governance.judging.judge_case", "guard-unavailable"),
-        "lessons": ("governance.judging.matches", "guard-unavailable"),
-        "evidence of the judge": ("guard.services.judge.opposition", "guard-unavailable"),
+    place, name, reason = {
+        "encoder": (type(embedder()), "embed", "embedder-unavailable"),
+        "judge": (judging, "judge_case", "guard-unavailable"),
+        "lessons": (judging, "matches", "guard-unavailable"),
+        "evidence of the judge": (judge, "opposition", "guard-unavailable"),
     }[request.param]
     with monkeypatch.context() as patched:
-        patched.setattr(place, broken)
+        patched.setattr(place, name, broken)
         yield reason
 
 
@@ -52,7 +54,7 @@ def test_a_batch_is_held_whole_and_nothing_of_it_lost(agent, space, failing):
 
 def test_what_was_held_for_a_failure_is_served_once_a_person_approves_it(agent, space, officer, monkeypatch):
     with monkeypatch.context() as patched:
-        patched.setattr("foundation.search.embedders.HashEmbedder.embed", broken)
+        patched.setattr(type(embedder()), "embed", broken)
         shown = admit(agent, submission=submission(space, TEXT))
     drain()
     assert found(agent) == []
