@@ -21,9 +21,8 @@ from guard.values import common_words, stem
 __all__ = ["About", "Comparison", "Relation", "about", "claimed", "compare", "on_topic", "same", "same_answer"]
 
 MARGIN = 1.5
-NEAR_TOPIC = 0.2
 ON_TOPIC = 0.34
-"""The share of a question's words a memory must take up to agree with another answer, and to contradict one."""
+"""The share of a question's words a memory must take up to agree with another answer, or to contradict one."""
 
 
 class Relation(StrEnum):
@@ -170,7 +169,7 @@ _MONTHS = {f"{number:02d}": stem(name) for number, name in enumerate(calendar.mo
 
 def _answers(one: Taken, other: Taken, asked: About) -> Comparison:
     strength = min(one.topic, other.topic)
-    if strength < NEAR_TOPIC:
+    if strength < ON_TOPIC:
         return Comparison(Relation.UNRELATED)
     if asked.choices and (mine := _choice(one.path, asked)) and (theirs := _choice(other.path, asked)):
         return Comparison(Relation.AGREE if mine == theirs else Relation.CONFLICT, strength)
@@ -178,18 +177,16 @@ def _answers(one: Taken, other: Taken, asked: About) -> Comparison:
         return _polarities(one.path, other.path, asked, strength)
     for kind, left in one.offers.items():
         if left and (right := other.offers[kind]):
-            return Comparison(_slot(one.path, other.path, left, right, strength), strength)
+            return Comparison(_slot(one.path, other.path, left, right), strength)
     return _plain_words(one.path, other.path, asked, strength)
 
 
-def _slot(
-    one: Path, other: Path, left: frozenset[TypedValue], right: frozenset[TypedValue], strength: float
-) -> Relation:
+def _slot(one: Path, other: Path, left: frozenset[TypedValue], right: frozenset[TypedValue]) -> Relation:
     """A value in common is agreement, unless the texts are one text with that very slot changed."""
     shared = bool(left & right) or any(same_answer(value, rival) for value in left for rival in right)
     if shared and not (_reworded(one, other) and _apart(left, right) and _apart(right, left)):
         return Relation.AGREE
-    return Relation.CONFLICT if strength >= ON_TOPIC or shared else Relation.DOUBT
+    return Relation.CONFLICT
 
 
 def _reworded(one: Path, other: Path) -> bool:
