@@ -8,8 +8,13 @@ import pytest
 @pytest.fixture(autouse=True)
 def quick(settings):
     """Marked persons and hashed words, as in `tests/governance`: the models have tests of their own."""
+    from foundation.search.embedders import embedder
+
     settings.PII_REDACTOR = "tests.governance.plain.MarkedRedactor"
     settings.EMBEDDER = "hash"
+    embedder.cache_clear()  # a process keeps the first one it made, whichever test that was
+    yield
+    embedder.cache_clear()
 
 
 @pytest.fixture

@@ -40,8 +40,13 @@ def agent(tenant, space):
 @pytest.fixture(autouse=True)
 def quick(settings):
     """Recognisers and encoder cost seconds and have tests of their own: here persons are marked, and words hashed."""
+    from foundation.search.embedders import embedder
+
     settings.PII_REDACTOR = "tests.governance.plain.MarkedRedactor"
     settings.EMBEDDER = "hash"
+    embedder.cache_clear()  # a process keeps the first one it made, whichever test that was
+    yield
+    embedder.cache_clear()
 
 
 @pytest.fixture(autouse=True)
