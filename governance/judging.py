@@ -28,7 +28,7 @@ from guard.types import Candidate, Episode, Verdict
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """A submission cleared, embedded (None if the PII pass failed: nothing uncleared is embedded) and judged."""
+    """A submission cleared, embedded (None if the PII pass or the encoder failed: nothing uncleared is embedded) and judged."""
 
     submission: Submission
     subject_ids: tuple[UUID, ...]
@@ -45,7 +45,7 @@ class Judged:
     @property
     def uncleared(self) -> bool:
         """Whether the PII pass failed: its submission is as the caller sent it."""
-        return self.embedding is None
+        return any(reason.startswith(UNCLEARED) for reason in self.verdict.reasons)
 
     def record(self) -> dict[str, Any]:
         """The decision record, as sealed beside the version: with it the verdict can be judged again offline."""
@@ -63,6 +63,9 @@ class Judged:
 
 
 log = logging.getLogger(__name__)
+UNCLEARED = "pii-"
+"""Reasons that begin so say that personal data was not cleared: such a memory is never served as it is."""
+
 RESERVED = frozenset({"system", "operator", "reviewer", "guard", "memwrit"})
 """Source types that no credential may claim."""
 

@@ -1,7 +1,6 @@
 """The bodies of governance's calls, as `shapes` of the contract has them: what is taken, and what is answered."""
 
 from typing import Any
-from uuid import UUID
 
 from rest_framework import serializers
 
@@ -10,31 +9,12 @@ from foundation.rest.pages import ListQuery
 from foundation.rest.serializers import Shape, StrictSerializer
 from governance.models import Kind, PayloadType, State
 from governance.services.spaces import LONGEST_GRACE
+from guard.api.shapes import LABEL, RefField
 from tenants.api.shapes import ReceiptShape
 
-LABEL = r"^(acl:(admin|compliance|agent|auditor|reader)|(?!acl:)[a-z][a-z0-9_.-]{0,30}:[A-Za-z0-9_.-]{1,32})$"
 SOURCE_TYPE = r"^[a-z][a-z0-9_-]{0,31}$"
 MOST_CONTENT = 64 * 1024
 MOST_IN_A_BATCH = 500
-
-
-class ParentField(serializers.Field):
-    """A parent: `[id, version]`."""
-
-    default_error_messages = {"invalid": "Not [id, version]."}
-
-    def to_internal_value(self, data: Any) -> tuple[UUID, int]:
-        if not (isinstance(data, list) and len(data) == 2):
-            self.fail("invalid")
-        return Uuid().to_internal_value(data[0]), Integer(min_value=1).to_internal_value(data[1])
-
-    def to_representation(self, value: tuple[UUID, int]) -> list[Any]:
-        return [str(value[0]), value[1]]
-
-    def openapi(self) -> dict[str, Any]:
-        version = {"type": "integer", "minimum": 1, "maximum": 2**53 - 1}
-        items = [{"type": "string", "format": "uuid"}, version]
-        return {"type": "array", "prefixItems": items, "items": False, "minItems": 2, "maxItems": 2}
 
 
 class ObjectField(serializers.Field):
@@ -98,7 +78,7 @@ class ProvenanceBody(StrictSerializer):
     session = Text(max_length=256, required=False, allow_null=True)
     position = Integer(min_value=0, max_value=2**31 - 1, required=False, allow_null=True)
     speaker = Text(max_length=256, required=False, allow_null=True)
-    parents = Listing(child=ParentField(), unique=True, max_length=64, required=False)
+    parents = Listing(child=RefField(), unique=True, max_length=64, required=False)
 
 
 class EpisodeBody(StrictSerializer):
@@ -248,7 +228,7 @@ class ProvenanceShape(Shape):
     session = Text(allow_null=True)
     position = Integer(allow_null=True)
     speaker = Text(allow_null=True)
-    parents = Listing(child=ParentField())
+    parents = Listing(child=RefField())
 
 
 class MemoryShape(Shape):

@@ -15,6 +15,7 @@ from foundation.kernel.scope import tenant_transaction
 from foundation.keyring import keys
 from foundation.rest import idempotency
 from governance import lifecycle
+from governance.judging import UNCLEARED
 from governance.models import Admission, MemCube, State
 from governance.opening import decision_of
 from governance.sealed import seal_text
@@ -22,9 +23,6 @@ from guard.lessons.intake import reviewed
 from guard.trust import Kind, note_outcomes
 from tenants.policy import Resource, may
 from tenants.roles import POLICY
-
-UNCLEARED = "pii-"
-"""Reasons that begin so say that personal data was not cleared: such a memory is never served as it is."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,11 +4,13 @@ import pytest
 
 from foundation.kernel.problems import Unavailable
 from foundation.kernel.scope import tenant_transaction
+from foundation.rest.etags import etag
 from foundation.search.embedders import embedder
 from governance import judging, selectors
 from governance.models import Admission
 from governance.services.admit import admit, admit_many
 from governance.services.review import approve
+from governance.services.revise import Revision, revise
 from governance.services.search import Question, search
 from guard.services import judge
 from guard.types import Decision
@@ -61,6 +63,19 @@ def test_what_was_held_for_a_failure_is_served_once_a_person_approves_it(agent, 
     approve(officer, admission_id=shown.admission.id, reason="The encoder was down.")
     drain()
     assert found(agent) == [TEXT]
+
+
+def test_a_revision_that_could_not_be_embedded_is_kept_as_it_was_cleared(agent, space, officer, monkeypatch):
+    first = admit(agent, submission=submission(space, TEXT)).memory.cube
+    change = Revision(etag(first.version, first.rev), {"content": "{{Ana}} took the kettle."})
+    with monkeypatch.context() as patched:
+        patched.setattr(type(embedder()), "embed", broken)
+        held = revise(agent, memory_id=first.id, revision=change)
+    assert "embedder-unavailable" in held.decision["reasons"]
+    approve(officer, admission_id=held.admission.id, reason="The encoder was down.")
+    content = selectors.memory(officer, memory_id=first.id).memory.payload.content
+    assert content.startswith("<PERSON_")
+    assert "Ana" not in content
 
 
 def test_what_was_never_cleared_of_personal_data_is_not_served_by_approval(agent, space, officer):
