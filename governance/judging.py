@@ -28,7 +28,7 @@ from guard.types import Candidate, Episode, Verdict
 
 @dataclass(frozen=True, slots=True)
 class Judged:
-    """A submission cleared, embedded (None if the PII pass or the encoder failed: nothing uncleared is embedded) and judged."""
+    """A submission cleared, embedded (None if the PII pass or the encoder failed) and judged."""
 
     submission: Submission
     subject_ids: tuple[UUID, ...]
