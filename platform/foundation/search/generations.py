@@ -1,8 +1,8 @@
 """The generations of a tenant's index: which is asked, which are written, and whether their content is whole.
 
-The generation's row is logged and carries a token; its beacon stands with the content and holds the same token. A crash
-that empties PostgreSQL's UNLOGGED tables, or a lost OpenSearch index, takes both. A restored backup has no beacon of the
-PostgreSQL engine's either: UNLOGGED content is in no backup.
+The generation's row is logged and carries a token; its beacon stands with the content and holds the same token. A
+crash that empties PostgreSQL's UNLOGGED tables, or a lost OpenSearch index, takes both. A restored backup has no beacon
+of the PostgreSQL engine's either: UNLOGGED content is in no backup.
 """
 
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ from foundation.search.port import Generation
 from foundation.search.sql import Clause, conjunction, execute
 
 NOTHING_YET = UUID(int=0)
-"""The token of a generation whose engine keeps its beacon elsewhere, as long as nothing was ever put: empty is whole."""
+"""The token of a generation whose beacon is kept elsewhere, as long as nothing was ever put: empty is whole."""
 _LIVE = (models.Generation.State.ACTIVE.value, models.Generation.State.BUILDING.value)
 _WHOLE = """SELECT g.number FROM search_generation g
 JOIN search_beacon b ON b.tenant_id = g.tenant_id AND b.id = g.token WHERE {where}"""

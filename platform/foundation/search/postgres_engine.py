@@ -76,7 +76,7 @@ class PostgresEngine:
             self.remove(keys)
 
     def scrub(self) -> None:
-        """Nothing of ours is in WAL or backups; the tables' own pages are VACUUM's, which no application role may run."""
+        """Nothing of ours is in WAL or backups; the tables' own pages are VACUUM's, which no role of ours may run."""
 
     def search(self, plan: Plan) -> list[Hit]:
         self._demand_whole(plan.generation)

@@ -1,4 +1,4 @@
-"""A circuit breaker: after some failures in a row nothing is asked for a while, so that nobody waits for a dead node."""
+"""A circuit breaker: after some failures in a row nothing is asked for a while; nobody waits for a dead node."""
 
 import threading
 import time

@@ -78,7 +78,7 @@ class Connection:
         status = error.status_code if isinstance(error, TransportError) else None
         if isinstance(status, int) and 400 <= status < 500 and status not in {401, 403, 408, 429}:
             self._breaker.succeeded()
-            return Refused(f"{status} {error.error[:60]}")
+            return Refused(f"{status} {str(getattr(error, 'error', ''))[:60]}")
         self._breaker.failed()
         return unavailable(slow=isinstance(error, ConnectionTimeout))
 

@@ -1,4 +1,4 @@
-"""Where documents stand: pooled indices with required routing, and an index of its own per generation of a large tenant.
+"""Where documents stand: pooled indices with required routing, and indices of its own for a large tenant.
 
 A tenant that `OPENSEARCH_OWN_INDEX` names (large or regulated; worth it from about `LARGE` memories, where its graph
 would dominate its neighbours' shard) gets indices that can be dropped whole. Naming a tenant later means a rebuild.

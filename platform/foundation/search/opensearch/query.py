@@ -1,4 +1,4 @@
-"""The one query builder: the bounds of a plan as filters, the same in the lexical query, every knn clause and the counts.
+"""The one query builder: a plan's bounds as filters, the same in the lexical query, the knn clause and the counts.
 
 Values are always values of our own making (numbers, hashes, keywords in a `terms` list): nothing that a caller wrote is
 read as query language.

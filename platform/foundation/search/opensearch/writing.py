@@ -77,7 +77,7 @@ def delete(node: Connection, indices: str, tenant_id: UUID, query: dict[str, Any
             return deleted
         if field(answer, "timed_out") or field(answer, "failures"):
             raise unavailable()
-        deleted += field(answer, "deleted")
+        deleted += int(field(answer, "deleted"))
         if not field(answer, "total"):
             return deleted
 
