@@ -22,7 +22,7 @@ from guard.pii.document import flatten, rebuild
 from guard.pii.policy import PiiPolicy
 from guard.pii.pool import redactor
 from guard.pii.port import NOTHING_KNOWN, Known, Original, PiiUnavailable, Redaction
-from guard.replay import held, told
+from guard.replay import UNSEEN, held, told
 from guard.selectors import pii_policy
 from guard.services.judge import judge_case, prepare
 from guard.types import Candidate, Episode, Verdict
@@ -116,6 +116,8 @@ def _judged(
     verdict = judge_case(case, embedding, shown.evidence, policy)
     if isinstance(redaction, PiiUnavailable):
         verdict = held(verdict, redaction.reason.value)
+    if not gathered.complete:
+        verdict = held(verdict, UNSEEN)
     grounds = Grounds.of(shown.evidence, policy, forged=candidate.forged)
     key = incident_key(verdict.incident) if verdict.incident else None
     originals = redaction.originals if isinstance(redaction, Redaction) else ()

@@ -23,6 +23,8 @@ from guard.types import Calibration, Candidate, Decision, Episode, Path, Ref, Si
 FORMAT = "memwrit-guard-replay@1"
 UNCLEARED = "pii-"
 """Reasons that begin so were given by the PII pass, whose word is taken: its models are not asked again."""
+UNSEEN = "evidence-unavailable"
+"""The reason of what was judged while the search engine did not answer: nobody looked what it agrees with."""
 
 
 class Outcome(StrEnum):
@@ -110,7 +112,8 @@ def told(verdict: Verdict) -> dict[str, Any]:
 
 
 def held(verdict: Verdict, reason: str) -> Verdict:
-    """A memory whose personal data could not be cleared is held, unless it is refused anyway."""
+    """A memory that could not be cleared of personal data, or compared with others, is held, unless it is refused
+    anyway."""
     if verdict.decision is Decision.REJECT:
         return verdict
     return replace(verdict, decision=Decision.HOLD, reasons=(*verdict.reasons, reason))
@@ -120,7 +123,7 @@ def _judged(bundle: Bundle, grounds: Grounds) -> Verdict:
     evidence = grounds.evidence(bundle.paths, bundle.calibration)
     verdict = judge(bundle.candidate, bundle.embedding, evidence, grounds.policy)
     for reason in bundle.record["reasons"]:
-        if reason.startswith(UNCLEARED):
+        if reason.startswith(UNCLEARED) or reason == UNSEEN:
             verdict = held(verdict, reason)
     return verdict
 

@@ -90,14 +90,6 @@ def test_after_a_crash_search_is_unavailable_until_rebuilt_and_then_whole(tenant
     assert found(plan("seat")) == before
 
 
-def test_a_rebuild_replaces_what_stood(tenant):
-    kept, orphan = document("seat"), document("seat")
-    put(kept, orphan)
-    with tenant_transaction():
-        engine().rebuild(generation(), iter([kept]))
-    assert found(plan("seat")) == {(kept.id, 1)}
-
-
 def test_a_rebuild_that_fails_leaves_the_index_lost(tenant, superuser):
     put(document("seat"))
     lose_content(superuser)

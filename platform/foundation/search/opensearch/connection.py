@@ -29,6 +29,13 @@ class Refused(RuntimeError):
     """The node understood and said no: a defect of ours. Holds the status and the error's type, never a body."""
 
 
+class Busy(Unavailable):
+    """It is there and has too much to do: ask again in a moment. Does not open the breaker."""
+
+    def __init__(self) -> None:
+        super().__init__("The search engine is busy.", retry_after=RETRY_AFTER)
+
+
 class Nonsense(Unavailable):
     """An answer that lacks what every such answer has."""
 
@@ -76,7 +83,9 @@ class Connection:
 
     def _failed(self, error: OpenSearchException) -> Exception:
         status = error.status_code if isinstance(error, TransportError) else None
-        if isinstance(status, int) and 400 <= status < 500 and status not in {401, 403, 408, 429}:
+        if status in BUSY:
+            return Busy()
+        if isinstance(status, int) and 400 <= status < 500 and status not in {401, 403, 408}:
             self._breaker.succeeded()
             return Refused(f"{status} {str(getattr(error, 'error', ''))[:60]}")
         self._breaker.failed()

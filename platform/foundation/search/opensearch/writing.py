@@ -6,7 +6,7 @@ from itertools import islice
 from typing import Any, Final
 from uuid import UUID
 
-from foundation.search.opensearch.connection import BUSY, Connection, Nonsense, Refused, field, pause, unavailable
+from foundation.search.opensearch.connection import BUSY, Busy, Connection, Nonsense, Refused, field, pause, unavailable
 from foundation.search.opensearch.documents import Write
 
 CHUNK = 500
@@ -39,7 +39,10 @@ def _settle(node: Connection, index: str, tenant_id: UUID, chunk: Sequence[Write
 def _sent(node: Connection, index: str, tenant_id: UUID, writes: Sequence[Write], refresh: bool) -> list[int]:
     params = {"refresh": "true" if refresh else "false", "routing": tenant_id.hex}
     body = "".join(_lines(writes))
-    answer = node.call("POST", f"/{index}/_bulk", params=params, body=body, patience=PATIENCE)
+    try:
+        answer = node.call("POST", f"/{index}/_bulk", params=params, body=body, patience=PATIENCE)
+    except Busy:
+        return [min(BUSY)] * len(writes)
     if answer is None:
         raise unavailable()
     items = field(answer, "items")
