@@ -7,7 +7,7 @@ a *plan* with hits, bounded by everything the plan says **before** anything is s
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import IntEnum, StrEnum
 from typing import Protocol
 from uuid import UUID
@@ -190,6 +190,9 @@ class SearchEngine(Protocol):
 
     beacons_here: bool
     """Whether the beacons of `generations` tell of its content: it is in the same PostgreSQL and goes with them."""
+
+    scrub_after: timedelta | None
+    """How long after a removal `scrub` can take its bytes off the disk; None: there is nothing to take."""
 
     def put(self, documents: Sequence[Document]) -> int:
         """Index versions; returns how many were newer than what stood. Raises `StaleGeneration`."""

@@ -59,6 +59,7 @@ class PostgresEngine:
     """`SearchEngine` on the tables of `models`, in the caller's tenant transaction."""
 
     beacons_here = True
+    scrub_after = None
 
     def put(self, documents: Sequence[Document]) -> int:
         live = generations.lock()

@@ -11,6 +11,7 @@ PostgreSQL keeps which filling (*build*) of each generation counts; OpenSearch i
 import json
 import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -63,6 +64,7 @@ class OpenSearchEngine:
     """One per process; safe to share between threads."""
 
     beacons_here = False
+    scrub_after = timedelta(seconds=45)  # a shard keeps removed documents for its replicas until it tells them, in 30 s
 
     def __init__(self) -> None:
         self._node = Connection()
@@ -159,6 +161,7 @@ class OpenSearchEngine:
         self._node.call("POST", f"/{names}/_flush", params={**lenient, "force": "true"}, patience=_SCRUB)
         expunge = {**lenient, "only_expunge_deletes": "true"}
         self._node.call("POST", f"/{names}/_forcemerge", params=expunge, patience=_SCRUB)
+        writing.refresh(self._node, names)  # lets go of the segments that were merged
         self._node.call("POST", f"/{names}/_flush", params={**lenient, "force": "true"}, patience=_SCRUB)
 
     def _sweep(self) -> None:
