@@ -40,16 +40,14 @@ def found(who, query, **fields):
 def test_the_index_follows_every_change(either_engine, agent, space, officer):
     kept = admitted(agent, space, "The violin stands in the hall.")
     gone = admitted(agent, space, "Lessons for violin are on Monday.")
-    changed = admitted(agent, space, "Her violin was bought in Rome.")
+    changed = admitted(agent, space, "Bob bought a violin in Rome.")
     named = admitted(agent, space, "Ana likes the violin.", subjects=("crm:1",))
     assert len(found(agent, "violin")) == 4
     withdraw(agent, memory_id=gone.memory.cube.id, if_match="*")
-    revise(
-        agent, memory_id=changed.memory.cube.id, revision=Revision("*", {"content": "Her violin was bought in Pisa."})
-    )
+    revise(agent, memory_id=changed.memory.cube.id, revision=Revision("*", {"content": "Bob bought a violin in Pisa."}))
     forget(officer, subject="crm:1")
     drain()
-    assert found(agent, "violin") == {"The violin stands in the hall.", "Her violin was bought in Pisa."}
+    assert found(agent, "violin") == {"The violin stands in the hall.", "Bob bought a violin in Pisa."}
     with tenant_transaction():
         assert engine().holding([each.memory.cube.id for each in (gone, named)]) == set()
         assert engine().holding([kept.memory.cube.id]) == {kept.memory.cube.id}, "the control"

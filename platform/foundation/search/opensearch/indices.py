@@ -72,7 +72,7 @@ def template() -> dict[str, Any]:
             "mappings": {
                 "dynamic": "strict",
                 "_routing": {"required": True},
-                "_source": {"enabled": False},
+                "_source": {"enabled": False, "recovery_source_enabled": False},
                 "properties": FIELDS,
             },
         },

@@ -76,10 +76,12 @@ def unlike(name: str, value: str) -> Clause:
 
 
 def _page(query: Clause, size: int) -> Clause:
+    """Columns alone: reading stored fields, even for the ids, costs ten times the rest of the page."""
     return {
         "size": size,
         "track_total_hits": False,
         "_source": False,
+        "stored_fields": "_none_",
         "query": query,
         "docvalue_fields": list(RETURNED),
     }

@@ -28,6 +28,7 @@ def _page(node: Connection, point: str, query: dict[str, Any], fields: list[str]
         "size": PAGE,
         "track_total_hits": False,
         "_source": False,
+        "stored_fields": "_none_",
         "query": query,
         "pit": {"id": point, "keep_alive": _KEEP},
         "sort": [{"record": "asc"}, {"version": "asc"}],
