@@ -130,6 +130,7 @@ def on_opensearch(opensearch_node: Node, settings: Any) -> Node:
     settings.SEARCH_ENGINE = "opensearch"
     settings.OPENSEARCH_URL = opensearch_node.url
     settings.OPENSEARCH_PREFIX = PREFIX
+    settings.OPENSEARCH_TIMEOUT = 30.0  # many processes share few cores
     return opensearch_node
 
 

@@ -67,7 +67,7 @@ def test_an_erasure_that_a_hold_restricts_is_out_of_search_and_stays_whole(eithe
 def proxy(on_opensearch, settings, monkeypatch):
     monkeypatch.setattr("foundation.search.opensearch.breaker.OPEN_SECONDS", 0.0)
     with in_front_of(on_opensearch.url) as made:
-        settings.OPENSEARCH_URL, settings.OPENSEARCH_TIMEOUT = made.url, 1.0
+        settings.OPENSEARCH_URL, settings.OPENSEARCH_TIMEOUT = made.url, 3.0
         _made.cache_clear()
         yield made
         made.rule = faithful

@@ -21,7 +21,7 @@ def proxy(on_opensearch, settings):
     """A proxy in front of the node, and an engine that knows no other address."""
     with in_front_of(on_opensearch.url) as made:
         settings.OPENSEARCH_URL = made.url
-        settings.OPENSEARCH_TIMEOUT = 1.0
+        settings.OPENSEARCH_TIMEOUT = 3.0
         _made.cache_clear()
         yield made
         made.rule = faithful
@@ -137,7 +137,7 @@ def test_a_hanging_node_is_waited_for_no_longer_than_the_setting_says(tenant, pr
     began = time.monotonic()
     with pytest.raises(Unavailable):
         found(plan("seat"))
-    assert time.monotonic() - began < 3
+    assert time.monotonic() - began < 9
 
 
 def test_after_some_failures_nothing_is_asked_for_a_while(tenant, proxy, monkeypatch):

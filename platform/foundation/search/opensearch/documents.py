@@ -5,6 +5,7 @@ beside what is asked, and the token in the generation's row (PostgreSQL) says wh
 """
 
 import base64
+import binascii
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -143,7 +144,7 @@ def _half(packed: str | None) -> Vectors | None:
 
 def _unpacked(encoded: str) -> bytes:
     """OpenSearch gives bytes back as base64 without padding."""
-    return base64.b64decode(encoded + "=" * (-len(encoded) % 4), validate=True)
+    return binascii.a2b_base64(encoded + "=" * (-len(encoded) % 4), strict_mode=True)
 
 
 def _searched(document: Document) -> dict[str, Any]:

@@ -215,8 +215,9 @@ class OpenSearchEngine:
         found, *arms = self._ask(row, asked)
         if row.token != NOTHING_YET and field(found, "hits", "total", "value") != 1:
             raise _rebuilding()
-        hits = (candidate(hit) for arm in arms for hit in field(arm, "hits", "hits"))
-        return list({(one.id, one.version): _ours(one, tenant_id) for one in hits}.values())
+        hits = [hit for arm in arms for hit in field(arm, "hits", "hits")]
+        once = {(field(hit, "fields", "record", 0), field(hit, "fields", "version", 0)): hit for hit in hits}
+        return [_ours(candidate(hit), tenant_id) for hit in once.values()]
 
     def _ask(self, row: models.Generation, asked: Sequence[dict[str, Any]]) -> list[Answer]:
         """The answers of one `_msearch`, each of them whole."""

@@ -13,6 +13,7 @@ from foundation.search.opensearch.connection import Connection, Refused
 from foundation.search.port import Generation
 
 LARGE = 200_000
+_PATIENCE = 30.0  # seconds; making an index is the cluster's work, not a shard's
 _KEYWORDS = ("tenant", "build", "state", "collection", "space", "record", "kind", "acl", "labels", "subjects")
 _TIMES = ("valid_from", "valid_to", "recorded_at", "superseded_at", "expires_at")  # microseconds since 1970
 _TOLD = {"type": "long", "index": False}
@@ -42,9 +43,9 @@ def create(node: Connection, index: str, dim: int) -> None:
     """Make the index, and the template it follows, unless it is there."""
     if node.call("GET", f"/{index}/_settings") is not None:
         return
-    node.call("PUT", f"/_index_template/{settings.OPENSEARCH_PREFIX}", body=template())
+    node.call("PUT", f"/_index_template/{settings.OPENSEARCH_PREFIX}", body=template(), patience=_PATIENCE)
     try:
-        node.call("PUT", f"/{index}", body={"mappings": {"properties": {"vec": vector(dim)}}})
+        node.call("PUT", f"/{index}", body={"mappings": {"properties": {"vec": vector(dim)}}}, patience=_PATIENCE)
     except Refused as refused:
         if "resource_already_exists" not in str(refused):
             raise
