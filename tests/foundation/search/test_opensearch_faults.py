@@ -252,3 +252,14 @@ def test_every_request_names_the_tenants_route_and_no_word(tenant, proxy):
     assert all(tenant.hex in request.path or tenant.hex.encode() in request.body for request in told)
     assert not any(b"zanzibar" in request.body for request in proxy.seen)
     assert any(tenant.hex.encode() in request.body for request in proxy.seen), "the control"
+
+
+def test_before_anything_was_written_anywhere_nothing_is_found(tenant, proxy, settings):
+    settings.OPENSEARCH_OWN_INDEX = [str(tenant)]
+    assert found(plan("seat")) == set()
+    with tenant_transaction():
+        assert engine().statistics(plan("seat")).documents == 0
+        assert engine().holding([uuid4()]) == set()
+    proxy.rule = drops
+    with pytest.raises(Unavailable):
+        found(plan("seat"))

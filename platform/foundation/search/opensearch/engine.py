@@ -197,8 +197,8 @@ class OpenSearchEngine:
         if plan.terms:
             asked.append(query.frequencies(within, plan.terms))
         total, *held = self._ask(row, asked)
-        number = field(total, "hits", "total", "value")
-        if not plan.terms:
+        number = _number(total)
+        if not plan.terms or not number:
             return Statistics(number, {})
         buckets = field(held[0], "aggregations", "terms", "buckets")
         return Statistics(number, {term: field(buckets, str(term), "doc_count") for term in plan.terms})
@@ -213,7 +213,7 @@ class OpenSearchEngine:
         if plan.vector is not None:
             asked.append(query.dense(bounded, plan.vector, size))
         found, *arms = self._ask(row, asked)
-        if row.token != NOTHING_YET and field(found, "hits", "total", "value") != 1:
+        if row.token != NOTHING_YET and _number(found) != 1:
             raise _rebuilding()
         hits = [hit for arm in arms for hit in field(arm, "hits", "hits")]
         once = {(field(hit, "fields", "record", 0), field(hit, "fields", "version", 0)): hit for hit in hits}
@@ -302,6 +302,11 @@ class OpenSearchEngine:
 
 def _index(row: models.Generation) -> str:
     return indices.name(row.tenant_id, Generation(row.number, row.embedder, row.dim))
+
+
+def _number(answer: Answer) -> int:
+    """How many a count found; none where there is no index to count in."""
+    return int(field(answer, "hits", "total", "value")) if field(answer, "_shards", "total") else 0
 
 
 def _newest(given: Sequence[Document]) -> list[Document]:
