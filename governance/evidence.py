@@ -6,6 +6,7 @@ from datetime import timedelta
 
 from foundation.kernel.clock import now
 from foundation.kernel.principal import Principal
+from foundation.kernel.problems import Unavailable
 from foundation.kernel.scope import tenant_transaction
 from foundation.search import index
 from foundation.search.embedders import Vectors
@@ -43,11 +44,15 @@ class Shown:
 
 @dataclass(frozen=True, slots=True)
 class Gathered:
-    """The evidence on some submissions, in their order, under the tenant's choices."""
+    """The evidence on some submissions, in their order, under the tenant's choices.
+
+    `complete`: whether the search engine answered. What was compared with nothing is held, whatever it looks like.
+    """
 
     shown: list[Shown]
     policy: GuardPolicy
     lessons: tuple[Lesson, ...] = ()
+    complete: bool = True
 
 
 def gather(principal: Principal, parts: Sequence[Submission], embeddings: Sequence[Vectors | None]) -> Gathered:
@@ -56,7 +61,7 @@ def gather(principal: Principal, parts: Sequence[Submission], embeddings: Sequen
     with tenant_transaction():
         plans = [_plan(principal, part, each) for part, each in zip(parts, embeddings, strict=True)]
     with tenant_transaction(snapshot=True):
-        nearest = [_nearest(plan) for plan in plans]
+        nearest, complete = _all_nearest(plans)
         rows = _rows(principal, {(hit.id, hit.version) for hits in nearest for hit in hits})
         known = voices({*keys, *(bytes(row.version.source_key) for row in rows)})
         policy, own, lessons = guard_policy(), calibration(), at_writing(principal)
@@ -64,7 +69,7 @@ def gather(principal: Principal, parts: Sequence[Submission], embeddings: Sequen
     near = [_opened(memories, hits) for hits in nearest]
     speakers = [(key, principal.id) for key in keys]
     shown = [_shown(*each, known, own) for each in zip(parts, near, speakers, strict=True)]
-    return Gathered(shown, policy, lessons)
+    return Gathered(shown, policy, lessons, complete)
 
 
 def _opened(memories: dict[Ref, Memory], hits: Sequence[Hit]) -> list[tuple[Memory, Hit]]:
@@ -76,6 +81,14 @@ def _plan(principal: Principal, part: Submission, embedding: Vectors | None) -> 
         return None
     spaces, roles = reachable_spaces(principal), {principal.role}
     return index.plan(part.searchable(), spaces=spaces, roles=roles, k=NEAREST, embedding=embedding, words=False)
+
+
+def _all_nearest(plans: Sequence[Plan | None]) -> tuple[list[list[Hit]], bool]:
+    """For each plan, and whether the engine answered: writing goes on while it does not."""
+    try:
+        return [_nearest(plan) for plan in plans], True
+    except Unavailable:
+        return [[] for _ in plans], False
 
 
 def _nearest(plan: Plan | None) -> list[Hit]:

@@ -4,12 +4,14 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from uuid import UUID
 
+from foundation.kernel.clock import now
+from foundation.kernel.outbox import enqueue
 from foundation.kernel.scope import tenant_transaction
 from foundation.keyring import keys
 from foundation.search import index
 from foundation.search.embedders import embedder
 from foundation.search.engine import engine
-from foundation.search.port import Collection, Key
+from foundation.search.port import SCRUB, Collection, Key
 from governance import lifecycle, opening
 from governance.models import MemCube, Version
 from governance.opening import Row
@@ -45,6 +47,14 @@ def unindex(ids: Iterable[UUID]) -> None:
 def indexed(ids: Iterable[UUID]) -> set[UUID]:
     """Those of `ids` of which the index still holds a version (inside a transaction)."""
     return set(engine().holding(list(ids)))
+
+
+def scrub() -> None:
+    """Have the bytes of what was removed taken off the disk, where the engine keeps them for a while (inside a
+    transaction). Several removals share one pass."""
+    after = engine().scrub_after
+    if after is not None:
+        enqueue(SCRUB, {}, due=now() + after, queue="forget")
 
 
 def restore() -> int:

@@ -21,7 +21,7 @@ from guard.pii.document import flatten, rebuild
 from guard.pii.policy import PiiPolicy
 from guard.pii.pool import redactor
 from guard.pii.port import NOTHING_KNOWN, Known, Original, PiiUnavailable, Redaction
-from guard.replay import NOT_EMBEDDED, held, told, unjudged
+from guard.replay import NOT_EMBEDDED, UNSEEN, held, told, unjudged
 from guard.services.judge import judge_case, prepare
 from guard.types import Candidate, Episode, Verdict
 
@@ -119,6 +119,8 @@ def _judged(
         verdict = held(verdict, redaction.reason.value)
     elif embedding is None:
         verdict = held(verdict, NOT_EMBEDDED)
+    elif not gathered.complete:
+        verdict = held(verdict, UNSEEN)
     policy = gathered.policy
     grounds = Grounds.of(shown.evidence, policy, forged=candidate.forged)
     key = incident_key(verdict.incident) if verdict.incident else None

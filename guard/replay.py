@@ -19,8 +19,10 @@ from guard.types import Calibration, Candidate, Decision, Episode, GuardPolicy, 
 FORMAT = "memwrit-guard-replay@1"
 NOT_EMBEDDED = "embedder-unavailable"
 NOT_JUDGED = "guard-unavailable"
-MODELS = ("pii-", NOT_EMBEDDED)
-"""Reasons that begin so were given because a model failed, and are taken as given: none is asked again."""
+UNSEEN = "evidence-unavailable"
+"""The reason of what was judged while the search engine did not answer: nobody looked what it agrees with."""
+FAILURES = ("pii-", NOT_EMBEDDED, UNSEEN)
+"""Reasons that begin so were given because a part failed, and are taken as given: none is asked again."""
 
 
 class Outcome(StrEnum):
@@ -109,7 +111,7 @@ def unjudged(policy: GuardPolicy) -> Verdict:
 
 
 def held(verdict: Verdict, reason: str) -> Verdict:
-    """A memory about which a model could say nothing is held, unless it is refused anyway."""
+    """A memory that a part could say nothing about is held, unless it is refused anyway."""
     if verdict.decision is Decision.REJECT:
         return verdict
     return replace(verdict, decision=Decision.HOLD, reasons=(*verdict.reasons, reason))
@@ -119,7 +121,7 @@ def _judged(bundle: Bundle, grounds: Grounds) -> Verdict:
     evidence = grounds.evidence(bundle.paths, bundle.calibration)
     verdict = judge(bundle.candidate, evidence, grounds.policy)
     for reason in bundle.record["reasons"]:
-        if reason.startswith(MODELS):
+        if reason.startswith(FAILURES):
             verdict = held(verdict, reason)
     return verdict
 

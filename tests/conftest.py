@@ -16,6 +16,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 import psycopg
@@ -27,7 +28,9 @@ sys.path[:0] = [str(ROOT / "platform"), str(ROOT)]
 
 from memwrit.embedded.folders import DataDirectoryError  # noqa: E402
 from memwrit.embedded.postgres import Cluster  # noqa: E402
+from tests.opensearch.node import Node, running  # noqa: E402
 
+PREFIX = f"memwrit-test-{os.getpid()}-{secrets.token_hex(4)}"
 CLUSTER = Cluster(Path(tempfile.gettempdir()) / f"memwrit-tests-{os.getpid()}-{secrets.token_hex(4)}", durable=False)
 
 
@@ -111,6 +114,26 @@ def tenant(django_db_setup: None) -> Iterator[UUID]:
 def other_tenant(django_db_setup: None) -> UUID:
     """A second new tenant, not in scope."""
     return new_tenant()
+
+
+@pytest.fixture(scope="session")
+def opensearch_node() -> Iterator[Node]:
+    """A real OpenSearch for the whole run, shared by all its processes. Without one the tests that ask for it fail,
+    unless the run says that it does without (`MEMWRIT_WITHOUT_OPENSEARCH=1`)."""
+    if os.environ.get("MEMWRIT_WITHOUT_OPENSEARCH"):
+        pytest.skip("needs OpenSearch: MEMWRIT_WITHOUT_OPENSEARCH is set")
+    with running() as node:
+        yield node
+
+
+@pytest.fixture
+def on_opensearch(opensearch_node: Node, settings: Any) -> Node:
+    """The search engine of this test is OpenSearch, in indices that no other test process uses."""
+    settings.SEARCH_ENGINE = "opensearch"
+    settings.OPENSEARCH_URL = opensearch_node.url
+    settings.OPENSEARCH_PREFIX = PREFIX
+    settings.OPENSEARCH_TIMEOUT = 30.0  # many processes share few cores
+    return opensearch_node
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from foundation.keyring.kms import Assurance
 from governance import forgetting
 from governance.certificates import issue
 from governance.holds import holds_on
-from governance.indexing import indexed
+from governance.indexing import indexed, scrub
 from governance.models import ErasureItem, ErasureRequest, MemCube, Operation, State, Subject
 from governance.services.execute_erasure import STEPS
 from guard.lessons import erasing as lessons
@@ -156,6 +156,7 @@ def _finish(
             _again(request, due=now() + RETRY)
         request.index_assurance = "A0"  # until the index is re-keyed
         request.finished_at = now()
+        scrub()
         certificate = issue(request, items, destruction, event, values_held=values_held)
         request.certificate_id = certificate.id
         request.save(force_update=True)

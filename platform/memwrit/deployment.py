@@ -6,6 +6,7 @@ import os
 import stat
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
@@ -99,6 +100,15 @@ def _transport() -> Iterator[str]:
         far = not given["HOST"].startswith("/") and given["HOST"] not in LOCAL
         if far and given["OPTIONS"].get("sslmode") not in ("verify-full", "verify-ca"):
             yield f"{alias}: the connection leaves this machine without sslmode=verify-full"
+    if settings.SEARCH_ENGINE == "opensearch":
+        yield from _searching()
+
+
+def _searching() -> Iterator[str]:
+    for url in settings.OPENSEARCH_URL.split(","):
+        part = urlsplit(url.strip())
+        if part.scheme != "https" and part.hostname not in LOCAL:
+            yield "OPENSEARCH_URL: the connection leaves this machine without TLS"
 
 
 def _files() -> Iterator[str]:

@@ -49,6 +49,14 @@ def quick(settings):
     embedder.cache_clear()
 
 
+@pytest.fixture(params=["postgres", "opensearch"])
+def either_engine(request, settings):
+    """The test runs on both search engines."""
+    if request.param == "opensearch":
+        request.getfixturevalue("on_opensearch")
+    settings.SEARCH_ENGINE = request.param
+
+
 @pytest.fixture(autouse=True)
 def nothing_left_over(request):
     """Work that a test leaves behind is done before the next one begins."""

@@ -16,6 +16,8 @@ from governance.timeline import Moment
 from tests.governance.builders import admitted, drain
 from tests.governance.conftest import principal
 
+pytestmark = pytest.mark.usefixtures("either_engine")
+
 
 def found(who, query, **fields):
     return [each.memory.payload.content for each in search(who, question=Question(query, **fields)).found]

@@ -7,12 +7,18 @@ from django.utils.module_loading import import_string
 
 from foundation.search.port import SearchEngine
 
-_NAMED = {"postgres": "foundation.search.postgres_engine.PostgresEngine"}
+_NAMED = {
+    "postgres": "foundation.search.postgres_engine.PostgresEngine",
+    "opensearch": "foundation.search.opensearch.engine.OpenSearchEngine",
+}
+
+
+def engine() -> SearchEngine:
+    """The adapter named in the settings: a short name, or a dotted path to a class made without arguments."""
+    return _made(settings.SEARCH_ENGINE)
 
 
 @cache
-def engine() -> SearchEngine:
-    """The adapter named in the settings: a short name, or a dotted path to a class made without arguments."""
-    chosen = settings.SEARCH_ENGINE
+def _made(chosen: str) -> SearchEngine:
     made: SearchEngine = import_string(_NAMED.get(chosen, chosen))()
     return made

@@ -1,17 +1,21 @@
 """The generations of a tenant's index: which is asked, which are written, and whether their content is whole.
 
-The generation's row is logged, its beacon is not. Both are written in one transaction; a crash empties the UNLOGGED
-tables and takes the beacon. A restored backup has no beacon either: UNLOGGED content is in no backup.
+The generation's row is logged and carries a token; its beacon stands with the content and holds the same token. A
+crash that empties PostgreSQL's UNLOGGED tables, or a lost OpenSearch index, takes both. A restored backup has no beacon
+of the PostgreSQL engine's either: UNLOGGED content is in no backup.
 """
 
 from collections.abc import Sequence
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 from foundation.kernel.scope import tenant_transaction
 from foundation.search import models
+from foundation.search.engine import engine
 from foundation.search.port import Generation
 from foundation.search.sql import Clause, conjunction, execute
 
+NOTHING_YET = UUID(int=0)
+"""The token of a generation whose beacon is kept elsewhere, as long as nothing was ever put: empty is whole."""
 _LIVE = (models.Generation.State.ACTIVE.value, models.Generation.State.BUILDING.value)
 _WHOLE = """SELECT g.number FROM search_generation g
 JOIN search_beacon b ON b.tenant_id = g.tenant_id AND b.id = g.token WHERE {where}"""
@@ -31,6 +35,17 @@ def live() -> list[Generation]:
     """The generations that are written to, the active one first."""
     with tenant_transaction():
         return [_value(row) for row in models.Generation.objects.filter(state__in=_LIVE).order_by("state", "number")]
+
+
+def find(number: int) -> models.Generation | None:
+    """The live generation of that number, if there is one (inside a transaction, not locked)."""
+    found: models.Generation | None = models.Generation.objects.filter(state__in=_LIVE, number=number).first()
+    return found
+
+
+def rows() -> list[models.Generation]:
+    """Every live generation (inside a transaction, not locked)."""
+    return list(models.Generation.objects.filter(state__in=_LIVE).order_by("number"))
 
 
 def lock() -> dict[int, models.Generation]:
@@ -75,19 +90,29 @@ def mark_whole(row: models.Generation) -> None:
 
 def _first(embedder: str, dim: int) -> models.Generation:
     """The first generation, made once however many ask at the same time: a unique key settles it."""
-    made = models.Generation(number=1, embedder=embedder, dim=dim, state=models.Generation.State.ACTIVE, token=uuid4())
+    made = _new(1, embedder, dim, models.Generation.State.ACTIVE)
     models.Generation.objects.bulk_create([made], ignore_conflicts=True)
     found: models.Generation = models.Generation.objects.get(state=models.Generation.State.ACTIVE)
-    if found.token == made.token:
-        models.Beacon(id=made.token).save(force_insert=True)
+    if found.id == made.id:
+        _light(made)
     return found
 
 
 def _make(number: int, embedder: str, dim: int, state: models.Generation.State) -> models.Generation:
-    made = models.Generation(number=number, embedder=embedder, dim=dim, state=state, token=uuid4())
+    made = _new(number, embedder, dim, state)
     made.save(force_insert=True)
-    models.Beacon(id=made.token).save(force_insert=True)
+    _light(made)
     return made
+
+
+def _new(number: int, embedder: str, dim: int, state: models.Generation.State) -> models.Generation:
+    token = uuid4() if engine().beacons_here else NOTHING_YET
+    return models.Generation(number=number, embedder=embedder, dim=dim, state=state, token=token)
+
+
+def _light(row: models.Generation) -> None:
+    if row.token != NOTHING_YET:
+        models.Beacon(id=row.token).save(force_insert=True)
 
 
 def _value(row: models.Generation) -> Generation:

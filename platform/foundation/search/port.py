@@ -7,7 +7,7 @@ a *plan* with hits, bounded by everything the plan says **before** anything is s
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import IntEnum, StrEnum
 from typing import Protocol
 from uuid import UUID
@@ -15,6 +15,8 @@ from uuid import UUID
 from foundation.search.embedders import Vectors
 
 ACL = "acl:"  # a label `acl:<role>` restricts a record to the roles so named
+REMOVE = "search.remove"  # the outbox's kind of a removal that an engine owes
+SCRUB = "search.scrub"  # and of taking removed bytes off the disk
 ACTIVE = "active"  # the one state that is ever found
 
 
@@ -186,11 +188,24 @@ class Parity:
 class SearchEngine(Protocol):
     """One engine, for the tenant in scope. Raises `Unavailable` while its content is lost, until it was rebuilt."""
 
+    beacons_here: bool
+    """Whether the beacons of `generations` tell of its content: it is in the same PostgreSQL and goes with them."""
+
+    scrub_after: timedelta | None
+    """How long after a removal `scrub` can take its bytes off the disk; None: there is nothing to take."""
+
     def put(self, documents: Sequence[Document]) -> int:
         """Index versions; returns how many were newer than what stood. Raises `StaleGeneration`."""
 
     def remove(self, keys: Sequence[Key]) -> None:
-        """Take versions out of every generation, and keep a tombstone: a late put does not bring them back."""
+        """Take versions out of every generation, and keep a tombstone: a late put does not bring them back.
+
+        In effect when the transaction commits, or (an engine that is elsewhere) as soon as it can be reached after
+        that: the removal is then owed in the outbox, and `settle` does it.
+        """
+
+    def settle(self, keys: Sequence[Key]) -> None:
+        """Do removals that were owed, outside any transaction. Idempotent."""
 
     def search(self, plan: Plan) -> list[Hit]:
         """The candidates of both arms, in no particular order."""
@@ -203,6 +218,9 @@ class SearchEngine(Protocol):
 
     def purge(self) -> None:
         """Empty the tenant's index, tombstones included."""
+
+    def scrub(self) -> None:
+        """Take the bytes of what was removed off the disk, as far as the engine can; outside any transaction."""
 
     def parity(self, generation: Generation, collection: Collection, expected: Iterable[Expected]) -> Parity:
         """Compare with the versions that should be there."""

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from uuid import UUID
 
 from foundation.kernel.problems import Integrity, Unavailable
-from foundation.kernel.scope import current_work
+from foundation.kernel.scope import current_work, tenant_transaction
 from foundation.search import generations, models, statistics
 from foundation.search.analysis import weigh
 from foundation.search.port import (
@@ -62,6 +62,9 @@ UNION
 class PostgresEngine:
     """`SearchEngine` on the tables of `models`, in the caller's tenant transaction."""
 
+    beacons_here = True
+    scrub_after = None
+
     def put(self, documents: Sequence[Document]) -> int:
         live = generations.lock()
         self._demand_live({document.generation for document in documents}, live)
@@ -71,6 +74,14 @@ class PostgresEngine:
         tenant_id, live = current_work().tenant_id, generations.lock()
         for chunk in _chunks((number, key) for number in live for key in keys):
             self._write([tombstone(tenant_id, number, key) for number, key in chunk])
+
+    def settle(self, keys: Sequence[Key]) -> None:
+        """For removals that another engine left owed; this one's went with their transaction."""
+        with tenant_transaction():
+            self.remove(keys)
+
+    def scrub(self) -> None:
+        """Nothing of ours is in WAL or backups; the tables' own pages are VACUUM's, which no role of ours may run."""
 
     def search(self, plan: Plan) -> list[Hit]:
         self._demand_whole(plan.generation)

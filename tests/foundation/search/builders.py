@@ -5,17 +5,17 @@ from uuid import UUID, uuid4
 
 import numpy as np
 
+from foundation.kernel import outbox
 from foundation.kernel.scope import current_tenant, tenant_transaction
 from foundation.search import blind, generations
 from foundation.search.analysis import document_terms, query_terms
 from foundation.search.embedders import HashEmbedder
+from foundation.search.engine import engine
 from foundation.search.port import Collection, Document, Plan
-from foundation.search.postgres_engine import PostgresEngine
 
 KEY = bytes(range(32))
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 SPACE = UUID(int=1)
-ENGINE = PostgresEngine()
 EMBEDDER = HashEmbedder()
 
 
@@ -62,17 +62,24 @@ def plan(text, **facts):
 
 def put(*documents):
     with tenant_transaction():
-        return ENGINE.put(documents)
+        return engine().put(documents)
 
 
 def remove(*keys):
+    """Removed, and whatever the engine still owes for it done."""
     with tenant_transaction():
-        ENGINE.remove(keys)
+        engine().remove(keys)
+    settle()
+
+
+def settle():
+    while outbox.run_due():
+        pass
 
 
 def search(asked):
     with tenant_transaction():
-        return ENGINE.search(asked)
+        return engine().search(asked)
 
 
 def found(asked):
