@@ -73,6 +73,9 @@ OPENSEARCH_REPLICAS = env.text("OPENSEARCH_REPLICAS", "0-1")
 # Tenants with an index of their own: large ones (see foundation.search.opensearch.indices.LARGE) and regulated ones.
 OPENSEARCH_OWN_INDEX = env.listing("OPENSEARCH_OWN_INDEX")
 EMBEDDER = env.text("EMBEDDER", "minilm")
+EMBEDDERS = env.listing("EMBEDDERS", "")
+INDEX_REKEY_WITHIN = timedelta(hours=float(env.text("INDEX_REKEY_HOURS", "24")))
+INDEX_DRAIN = timedelta(seconds=float(env.text("INDEX_DRAIN_SECONDS", "30")))
 EMBEDDER_THREADS = int(env.text("EMBEDDER_THREADS", "1"))
 # How many memories may wait for review at once: of one source, and of one writer.
 GUARD_HOLDS_PER_SOURCE = int(env.text("GUARD_HOLDS_PER_SOURCE", "100"))
