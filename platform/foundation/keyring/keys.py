@@ -30,6 +30,7 @@ __all__ = [
     "create",
     "create_many",
     "destroy",
+    "id_of",
     "named",
     "open_many",
     "open_one",
@@ -98,12 +99,17 @@ def named(purpose: str, name: str = "") -> bytes:
 
     Raises `Erased` once it was destroyed: the past of a day's key is not given a new key.
     """
-    id_ = uuid5(current_tenant(), f"{Purpose(purpose)}/{name}")
+    id_ = id_of(purpose, name)
     for _ in range(_ATTEMPTS):
         if id_ in (found := open_many([id_])):
             return found[id_]
         _stored([NewKey(purpose, id_)], {id_: new_key()}, confirmed=True)
     raise Unavailable("a key could not be made", retry_after=1)
+
+
+def id_of(purpose: str, name: str = "") -> UUID:
+    """The id of the tenant's `named` key: by it the key is destroyed."""
+    return uuid5(current_tenant(), f"{Purpose(purpose)}/{name}")
 
 
 def destroy(ids: Collection[UUID]) -> Destruction:

@@ -220,7 +220,8 @@ class SearchEngine(Protocol):
         """Empty the tenant's index, tombstones included."""
 
     def scrub(self) -> None:
-        """Take the bytes of what was removed off the disk, as far as the engine can; outside any transaction."""
+        """Take what generations that are no longer live held, and the bytes of what was removed, off the disk, as far
+        as the engine can; outside any transaction. Idempotent."""
 
     def parity(self, generation: Generation, collection: Collection, expected: Iterable[Expected]) -> Parity:
         """Compare with the versions that should be there."""

@@ -81,7 +81,11 @@ class PostgresEngine:
             self.remove(keys)
 
     def scrub(self) -> None:
-        """Nothing of ours is in WAL or backups; the tables' own pages are VACUUM's, which no role of ours may run."""
+        """Nothing of ours is in WAL or backups; the tables' own pages are VACUUM's, which no role of ours may run. So
+        all there is to do is to delete the generations that are no longer live."""
+        with tenant_transaction():
+            retired = models.Generation.objects.filter(state=models.Generation.State.RETIRED)
+            self._empty(list(retired.values_list("number", flat=True)))
 
     def search(self, plan: Plan) -> list[Hit]:
         self._demand_whole(plan.generation)
