@@ -98,6 +98,10 @@ JUDGE_DAILY = env.whole("JUDGE_DAILY", 500)
 # Tenants whose held and disputed texts may leave the deployment for the judge: ids, or * for all. Nobody by default.
 JUDGE_TENANTS = env.listing("JUDGE_TENANTS")
 BROKER_URL = env.text("BROKER_URL")
+BROKER_CA = env.text("BROKER_CA")
+BROKER_CERT = env.text("BROKER_CERT")
+BROKER_KEY = env.text("BROKER_KEY")
+BROKER_AHEAD = env.whole("BROKER_AHEAD", 2)
 # Where the worker tells how it does; the web process and the supervisor read it.
 PULSE = env.text("PULSE", str(MEMWRIT_DATA / "pulse.json"))
 

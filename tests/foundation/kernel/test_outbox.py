@@ -7,6 +7,7 @@ import pytest
 
 from foundation.kernel import outbox
 from foundation.kernel.clock import now
+from foundation.kernel.leasing import Queue
 from foundation.kernel.models import WorkItem
 from foundation.kernel.scope import current_tenant, tenant_scope, tenant_transaction
 
@@ -113,9 +114,9 @@ def test_work_that_waits_for_strangers_can_be_run_apart(tenant, handled):
     owe(kind, n=1)
     with tenant_transaction():
         outbox.enqueue(kind, {"n": 2}, queue=outbox.SLOW)
-    outbox.run_due(slow=False)
+    outbox.run_due(queues=set(Queue) - {Queue.SLOW})
     assert calls == [(tenant, [1])]
-    outbox.run_due(slow=True)
+    outbox.run_due(queues={Queue.SLOW})
     assert calls == [(tenant, [1]), (tenant, [2])]
 
 
