@@ -116,7 +116,9 @@ def numbered(number: int) -> Generation:
 
 
 def owe() -> None:
-    """Note that the live generations' keys have been used for something that is erased now (inside a transaction)."""
+    """Note that the live generations' keys have been used for something that is erased now (inside a transaction). One
+    that is begun at the same time is among them, or was begun after the removal."""
+    lock()
     models.Generation.objects.filter(state__in=_LIVE, owed_since=None).update(owed_since=now())
 
 

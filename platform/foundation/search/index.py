@@ -131,6 +131,15 @@ def free_number() -> int:
             return number
 
 
+def opens(generation: Generation) -> bool:
+    """Whether its key is there: it is not after the restore of an older database beside a newer keyring."""
+    try:
+        _key(generation)
+    except Erased:
+        return False
+    return True
+
+
 def key_id(number: int) -> UUID:
     """The id of a generation's key, by which it is destroyed."""
     return keys.id_of("index", str(number))
@@ -149,12 +158,14 @@ def plan(
     as_of: datetime | None = None,
     known_at: datetime | None = None,
     embedding: Vectors | None = None,
+    made_by: str = "",
     words: bool = True,
     generation: Generation | None = None,
 ) -> Plan:
     """The plan for a question. `spaces` None: all of the tenant's; empty: none. Outside any transaction.
 
-    `embedding`: the question's own, where the caller has it (shape (dim,), by this deployment's embedder). Without
+    `embedding`: the question's own, where the caller has it (shape (dim,), by the embedder named `made_by`, else this
+    deployment's); one by another embedder than the generation's is not used. Without
     `words` the question is asked by its meaning alone, which is what the nearest neighbours of a text are.
     `generation`: another than the active one, where two are compared.
     """
@@ -165,7 +176,7 @@ def plan(
         spaces=None if spaces is None else frozenset(spaces),
         roles=frozenset(roles),
         terms=query_terms(question, blind.subkey(key, "terms")) if words else {},
-        vector=_vector(question, embedding, generation, key),
+        vector=_vector(question, embedding, made_by, generation, key),
         at=now(),
         k=k,
         collection=collection,
@@ -177,8 +188,8 @@ def plan(
     )
 
 
-def _vector(question: str, embedding: Vectors | None, generation: Generation, key: bytes) -> Vectors:
-    if embedding is not None and embedders.embedder().name == generation.embedder:
+def _vector(question: str, embedding: Vectors | None, made_by: str, generation: Generation, key: bytes) -> Vectors:
+    if embedding is not None and (made_by or embedders.embedder().name) == generation.embedder:
         rotated: Vectors = blind.rotate(embedding[np.newaxis], key)[0]
         return rotated
     return questions.vector(question, embedders.named(generation.embedder), key)
