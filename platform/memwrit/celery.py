@@ -20,6 +20,7 @@ import django
 from celery import Celery
 from celery.signals import worker_init
 from django.conf import settings
+from kombu import Exchange
 from kombu import Queue as Named
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "memwrit.settings")
@@ -79,12 +80,12 @@ app.conf.update(
     result_backend=None,  # results would be one more place where something could stand readable
     task_acks_late=True,
     task_create_missing_queues=False,
-    task_default_exchange="memwrit",
     task_default_queue=name_of(Queue.INDEX),
     task_ignore_result=True,
     task_queues=[
         Named(
             name_of(each),
+            Exchange("memwrit", type="topic"),
             routing_key=name_of(each),
             queue_arguments={"x-queue-type": "quorum", "x-delivery-limit": MOST_DELIVERIES},
         )

@@ -72,7 +72,7 @@ class Post:
         """Messages of the queue that nobody has taken yet. Declares it, should the broker have lost it."""
         if self._connection is None:
             self._connection = app.connection_for_write()
-            self._connection.ensure_connection(max_retries=1, timeout=5)
+            self._connection.ensure_connection(max_retries=1, interval_start=0)
             self._producer = app.amqp.Producer(self._connection)
         channel = self._connection.default_channel
         return cast(int, app.amqp.queues[name_of(queue)](channel).queue_declare().message_count)

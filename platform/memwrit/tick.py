@@ -19,7 +19,7 @@ from typing import cast
 from memwrit.pulse import Pulse
 
 log = logging.getLogger("memwrit.tick")
-LONGEST_PAUSE = 30.0
+LONGEST_PAUSE = 5.0
 
 
 @dataclass(frozen=True, slots=True)

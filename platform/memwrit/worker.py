@@ -33,6 +33,7 @@ def run(queues: Sequence[Queue] = EVERY, *, concurrency: int = 0, pulse: str = "
         app.steps["consumer"].add(_beating(Path(pulse)))
     app.worker_main(
         [
+            "--quiet",
             "worker",
             f"--queues={','.join(name_of(each) for each in queues)}",
             f"--concurrency={concurrency or os.cpu_count() or 1}",

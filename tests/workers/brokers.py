@@ -70,7 +70,9 @@ class Broker:
         while not self.answers():
             if self.process.poll() is not None or time.monotonic() > until:
                 self.kill()
-                raise RuntimeError(f"the broker did not start: {(self.home / 'out').read_text(errors='replace')[-800:]}")
+                raise RuntimeError(
+                    f"the broker did not start: {(self.home / 'out').read_text(errors='replace')[-800:]}"
+                )
             time.sleep(0.05)
 
     def kill(self) -> None:
@@ -140,7 +142,7 @@ class RabbitMQ(Broker):
             "RABBITMQ_GENERATED_CONFIG_DIR": f"{home}/generated",
             "RABBITMQ_SCHEMA_DIR": f"{home}/schema",
             "RABBITMQ_PID_FILE": f"{home}/pid",
-            "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": "+S 1:1 +sbwt none",
+            "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": "+sbwt none",
         }
 
     def start(self) -> None:

@@ -1,5 +1,5 @@
 """What relays and workers under test run with: the `memwrit` command, and a kind of work whose every run is written
-down. `python -m tests.workers.effects [--claim S] [--lease S] -- COMMAND…`
+down. `python -m tests.workers.effects [--claim S] [--lease S] [--attempts N] -- COMMAND…`
 
 The books are a database of their own (EFFECTS_URL), so that a run is known even if its process dies before the end.
 """
@@ -81,6 +81,7 @@ def main(given: list[str]) -> int:
 
     if "--claim" in named:
         outbox.CLAIM = timedelta(seconds=float(named["--claim"]))
+    outbox.MOST_ATTEMPTS = int(named.get("--attempts", outbox.MOST_ATTEMPTS))
     for kind, handler in ((KIND, note), (POISON, poison), (AWAY, away)):
         outbox.handles(kind)(handler)
     from memwrit.cli import main as command_line

@@ -24,7 +24,7 @@ from tests.workers.brokers import Broker, kill_tree
 from tests.workers.effects import KIND, TABLES
 
 ROOT = Path(__file__).resolve().parents[2]
-CLAIM, LEASE = 3, 6  # seconds: what a crash costs, made short
+CLAIM, LEASE, ATTEMPTS = 2, 5, 3  # what a crash costs, made short
 
 
 @dataclass
@@ -40,7 +40,8 @@ class Fleet:
     log: Path = field(default_factory=lambda: Path(tempfile.mkstemp(prefix="mw-fleet-")[1]))
 
     def start(self, name: str, *command: str) -> None:
-        options = ["--claim", str(CLAIM), "--lease", str(LEASE)] if self.short else []
+        short = ["--claim", str(CLAIM), "--lease", str(LEASE), "--attempts", str(ATTEMPTS)]
+        options = short if self.short else []
         with self.log.open("ab") as log:
             self.processes[name] = subprocess.Popen(
                 [sys.executable, "-m", "tests.workers.effects", *options, "--", *command],
