@@ -1,10 +1,11 @@
-"""LongMemEval_S: is the session that holds the answer among the first few? One turn is one memory, one question a space.
+"""LongMemEval_S: is the session that holds the answer among the first few? One turn is a memory, one question a space.
 
-`./dev bench longmemeval [--questions N] [--embedder kept|hash] [--pii keep|strict] [--rest] [--keep]` admits every turn of
-each question's own haystack through the product (guard, PII policy, sealing, index), in process or, with `--rest`, over
-REST to a server of its own, and asks the question of that space. Sessions are ranked by their best turn. The arms
-alone stand beside the product's answer (`--index`: only these, written to the index directly, without the guard): the same index asked by words only, by meaning only, and by both without
-priors. `any@5`: one of the evidence sessions is among the first five; `all@5`, `all@10`: each of them is.
+`./dev bench longmemeval [--questions N] [--embedder kept|hash] [--pii keep|strict] [--rest | --index] [--keep]` admits
+every turn of each question's own haystack through the product (guard, PII policy, sealing, index), in process or, with
+`--rest`, over REST to a server of its own, and asks the question of that space. Sessions are ranked by their best turn.
+The arms alone stand beside the product's answer (`--index`: only these, written to the index past the guard): the same
+index asked by words only, by meaning only, and by both without priors. `any@5`: one of the evidence sessions is among
+the first five; `all@5`, `all@10`: each of them is.
 """
 
 from __future__ import annotations

@@ -82,8 +82,10 @@ def _moment(told: str) -> datetime:
 
 
 def _spread(asked: Sequence[Asked], most: int) -> list[Asked]:
+    """About `most`, as many of each kind, evenly over the file."""
     by: dict[str, list[Asked]] = {}
     for each in asked:
         by.setdefault(each.kind, []).append(each)
-    rounds = [kind[place] for place in range(len(asked)) for kind in by.values() if place < len(kind)]
+    step = max(1, len(asked) // most)
+    rounds = [kind[place] for place in range(0, len(asked), step) for kind in by.values() if place < len(kind)]
     return rounds[:most]

@@ -1,4 +1,4 @@
-"""What a benchmark tells: JSON lines on stdout, a table on stderr, and a file of results when it is asked to keep them."""
+"""What a benchmark tells: JSON lines on stdout, a table on stderr, and on demand a file of results."""
 
 from __future__ import annotations
 
