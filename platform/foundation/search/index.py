@@ -30,18 +30,20 @@ from uuid import UUID
 import numpy as np
 
 from foundation.kernel.clock import now
-from foundation.kernel.problems import Erased
+from foundation.kernel.problems import Erased, Unavailable
 from foundation.kernel.scope import current_tenant, tenant_transaction
 from foundation.keyring import keys
 from foundation.search import blind, embedders, generations, port, questions
-from foundation.search.analysis import document_terms, query_terms
+from foundation.search.analysis import document_terms, query_marks, query_terms
 from foundation.search.embedders import Vectors
 from foundation.search.engine import engine
 from foundation.search.fusion import Fused, fuse
+from foundation.search.marks import Marks
 from foundation.search.port import Document, Generation, Plan
 from foundation.search.priors import with_priors
 
 _CHUNK = 200
+RETRY_AFTER = 5  # seconds
 
 # Not the locale's names: the same text everywhere.
 _MONTHS = (
@@ -170,7 +172,7 @@ def plan(
     `generation`: another than the active one, where two are compared.
     """
     generation = generation or _active()
-    key = _key(generation)
+    key = _key_for_asking(generation)
     return Plan(
         generation=generation.number,
         spaces=None if spaces is None else frozenset(spaces),
@@ -185,6 +187,7 @@ def plan(
         subjects=frozenset(blind.keyed(key, "subject", str(subject)) for subject in subjects),
         as_of=as_of,
         known_at=known_at,
+        marks=query_marks(question, blind.subkey(key, "terms")) if words else Marks(),
     )
 
 
@@ -233,6 +236,14 @@ def _active() -> Generation:
 def _key(generation: Generation) -> bytes:
     """The generation's index key: its number is the key's epoch."""
     return keys.named("index", str(generation.number))
+
+
+def _key_for_asking(generation: Generation) -> bytes:
+    """The same; raises `Unavailable` where it is gone: a new generation is on its way."""
+    try:
+        return _key(generation)
+    except Erased:
+        raise Unavailable("The search index is being rebuilt.", retry_after=RETRY_AFTER) from None
 
 
 def _encoded(entries: Sequence[Entry], generation: Generation) -> list[Document]:
