@@ -187,6 +187,7 @@ class Admission(TenantOwned):
     principal_id = models.UUIDField(null=True)  # who submitted it
     incident_id = models.UUIDField(null=True)
     held_at = models.DateTimeField(null=True)
+    waits = models.BooleanField(default=False)  # held only until a part is back: no one's to review yet
     decided_by = models.UUIDField(null=True)
     decided_at = models.DateTimeField(null=True)
     sealed_reason = models.BinaryField(null=True)
