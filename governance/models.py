@@ -130,6 +130,11 @@ class Version(TenantOwned):
     class Meta:
         indexes = [
             models.Index(fields=["tenant_id", "source_key"], name="version_source"),
+            models.Index(
+                fields=["tenant_id", "session_key", "position"],
+                condition=models.Q(position__isnull=False),
+                name="version_place",
+            ),
         ]
 
 
