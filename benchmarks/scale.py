@@ -204,6 +204,8 @@ def _cross(crowd: _Crowd, queries: int, until: float) -> dict[str, Any]:
             told["controls_seen"] += any(not crowd.owner(asker, hit.id) for hit in _ask(other, target))
     if told["controls_seen"] < told["controls"]:
         raise RuntimeError(f"the judge is blind: {told}")
+    if not taken:
+        return {"queries": 0, "wanted": queries}
     names = ("queries", "hits", "leaks", "controls", "controls_seen")
     p50, p95 = (round(percentile(taken, share), 1) for share in (0.5, 0.95))
     return {**{name: told[name] for name in names}, "wanted": queries, "p50_ms": p50, "p95_ms": p95}
