@@ -95,7 +95,7 @@ def _reindexing(commands: Commands) -> None:
     reindex = _command(commands, "reindex", does, _deferred("reindex"))
     reindex.add_argument("--tenant", metavar="ID", help="one tenant only")
     reindex.add_argument("--embedder", default="", metavar="NAME", help="with another embedder (EMBEDDERS)")
-    least = "the share of what the old embedder finds that the new one must find (0.95)"
+    least = "the share of what the old embedder finds that the new one must find (0.9)"
     reindex.add_argument("--least", type=float, metavar="SHARE", help=least)
     instead = reindex.add_mutually_exclusive_group()
     instead.add_argument("--status", action="store_true", help="say how far it is, and do nothing")
