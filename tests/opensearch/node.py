@@ -10,6 +10,7 @@ import contextlib
 import fcntl
 import json
 import os
+import shutil
 import sys
 import tempfile
 import time
@@ -61,7 +62,7 @@ def whole(nodes: int = 1, heap: str = "1g") -> Iterator[list[Server]]:
     finally:
         for server in servers:
             server.stop()
-        _remove(own)
+        remove(own)
 
 
 @contextlib.contextmanager
@@ -147,9 +148,7 @@ def _keep(folder: Path, state: dict[str, Any]) -> None:
     (folder / "state.json").write_text(json.dumps(state))
 
 
-def _remove(folder: Path) -> None:
-    import shutil
-
+def remove(folder: Path) -> None:
     shutil.rmtree(folder, ignore_errors=True)
 
 
