@@ -1,10 +1,10 @@
 """Both engines on the same records: what they find, what it costs, and what an asker never sees.
 
-`./dev bench engines [--records N] [--no-recall] [--keep]` on a PostgreSQL and an OpenSearch node of its own. LoCoMo's
-turns (when the data is there): recall of the plain recipe (nothing hidden, no database) and of each engine. Then N
-made-up records: index rate, p50/p95 in rounds that take turns, disk, and how far scores lie apart for the same plan.
-Then visibility: the same random puts, supersessions, holds and removals on both, and every plan's answer compared.
-Last: answers within permitted spaces are those of a store that holds nothing else.
+`./dev bench engines [--records N] [--only PART ...] [--keep]` on a PostgreSQL and an OpenSearch node of its own. LoCoMo's
+turns (when the data is there): *recall* of the plain recipe (nothing hidden, no database) and of each engine. N made-up
+records: *speed*, i.e. index rate, p50/p95 in rounds that take turns, disk, and how far scores lie apart for the same
+plan. *visibility*: the same random puts, supersessions, holds and removals on both, and every plan's answer compared.
+*permitted*: answers within permitted spaces are those of a store that holds nothing else.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from benchmarks.telling import Spread, Telling, percentile, timed
 ENGINES = ("postgres", "opensearch")
 ROUNDS = 5
 QUESTIONS = 60
+PARTS = ("recall", "speed", "visibility", "permitted")
 Answers = Sequence[Sequence[Any]]
 
 
@@ -39,11 +40,11 @@ def run(args: list[str]) -> None:
             durable=False, EMBEDDER="benchmarks.kept_vectors.Kept", OPENSEARCH_URL=node.url, **settings
         ),
     ):
-        if not options.no_recall:
-            _quality(telling)
-        _speed(options.records, node, telling)
-        _visibility(telling)
-        _permitted(telling)
+        parts = {"recall": _quality, "visibility": _visibility, "permitted": _permitted}
+        for name in [name for name in parts if name in options.only]:
+            parts[name](telling)
+        if "speed" in options.only:
+            _speed(options.records, node, telling)
     if options.keep:
         telling.keep(f"engines-{options.records}")
 
@@ -273,7 +274,7 @@ def _answers(tenant: UUID, permitted: frozenset[UUID], records: int, keep: Any) 
 
 def _options(args: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="bench engines", description=__doc__)
-    parser.add_argument("--no-recall", action="store_true", help="leave the conversations out")
+    parser.add_argument("--only", nargs="+", choices=PARTS, default=PARTS)
     parser.add_argument("--records", type=int, default=10_000)
     parser.add_argument("--keep", action="store_true", help="write the lines to benchmarks/results")
     return parser.parse_args(args)
