@@ -1,6 +1,5 @@
 """SIGKILL of the node in the middle of a bulk: what was acknowledged is there, and what was not is put again."""
 
-import random
 import threading
 import time
 
@@ -12,7 +11,6 @@ from foundation.search.engine import _made, engine
 from foundation.search.port import Collection, Expected
 from tests.foundation.search.builders import document, found, generation, plan, put
 from tests.opensearch import node
-from tests.opensearch.server import Server
 
 BATCHES, OF = 24, 100
 
@@ -23,16 +21,11 @@ def own_node(on_opensearch, settings, monkeypatch):
     if on_opensearch.data is None:
         pytest.skip("needs a node of our own: OPENSEARCH_URL names somebody else's")
     monkeypatch.setattr("foundation.search.opensearch.breaker.OPEN_SECONDS", 0.0)
-    server = Server(node.place() / f"killed-{random.randrange(10**9)}")
-    server.prepare()
-    server.launch()
-    server.await_answer()
-    settings.OPENSEARCH_URL = server.url
-    _made.cache_clear()
-    yield server
-    server.kill()
-    node.remove(server.folder)
-    _made.cache_clear()
+    with node.whole(1, "512m", quick=True) as [server]:
+        settings.OPENSEARCH_URL = server.url
+        _made.cache_clear()
+        yield server
+        _made.cache_clear()
 
 
 @pytest.mark.timeout(600)
