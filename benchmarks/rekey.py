@@ -78,12 +78,14 @@ def _varied(space: Any, count: int) -> list[Any]:
 
 def _figures(name: str, embedder: str, tenant: UUID, agent: Any, memories: int) -> dict[str, Any]:
     from foundation.search.models import Swap
+    from governance import index_guard
     from governance.services import swap_index
 
     busy_before = os.getloadavg()[0]
     search = _searcher(agent)
     quiet = [search() for _ in range(QUIET)]
-    swap = swap_index.begin(Swap.Cause.OPERATOR, embedder=embedder)
+    # Made-up words mean nothing to a model, and hashing is perfect on them: what is found again is told, not asked for.
+    swap = swap_index.begin(Swap.Cause.OPERATOR, embedder=embedder, least=0 if embedder else index_guard.LEAST)
     context = multiprocessing.get_context("spawn")
     ended: Any = context.Queue()
     worker = context.Process(target=_work, args=(str(tenant), str(swap.id), ended))
