@@ -4,6 +4,7 @@ import json
 from typing import Any
 
 _LIMIT = 2**53
+_ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"), sort_keys=True)
 
 
 class NotCanonical(ValueError):
@@ -14,15 +15,14 @@ def canonical(value: Any) -> bytes:
     """The one byte string that stands for `value`; raises `NotCanonical` for floats, large integers, keys outside
     ASCII, lone surrogates and types JSON does not know."""
     _check(value)
-    text = json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"), sort_keys=True)
     try:
-        return text.encode()
+        return _ENCODER.encode(value).encode()
     except UnicodeEncodeError as error:
         raise NotCanonical("a lone surrogate") from error
 
 
 def _check(value: Any) -> None:
-    if value is None or isinstance(value, bool | str):
+    if value is None or isinstance(value, (str, bool)):
         return
     if isinstance(value, int):
         if abs(value) >= _LIMIT:
@@ -31,7 +31,7 @@ def _check(value: Any) -> None:
         _check_keys(value)
         for item in value.values():
             _check(item)
-    elif isinstance(value, list | tuple):
+    elif isinstance(value, (list, tuple)):
         for item in value:
             _check(item)
     else:

@@ -18,6 +18,7 @@ from django.db import connections, transaction
 from foundation.kernel.clock import now
 from foundation.kernel.ids import uuid7
 from foundation.kernel.models import WorkItem
+from foundation.kernel.rows import insert
 from foundation.kernel.scope import UnitOfWork, current_work, tenant_scope, tenant_transaction
 
 CHANNEL = "memwrit_work"
@@ -62,7 +63,7 @@ def enqueue_many(
     """Owe `kind` once for each of `refs`."""
     work, at = current_work(), due or now()
     items = [WorkItem(id=uuid7(), kind=kind, queue=queue, ref=ref, due=at) for ref in refs]
-    WorkItem.objects.bulk_create(items)
+    insert(items)
     if not work.state.setdefault("nudges", False):
         work.state["nudges"] = True
         work.before_commit(_nudge)

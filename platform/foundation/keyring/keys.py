@@ -8,6 +8,7 @@ ever stored or read without its key.
 import hashlib
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from uuid import UUID, uuid5
 
 from django.conf import settings
@@ -98,12 +99,17 @@ def named(purpose: str, name: str = "") -> bytes:
 
     Raises `Erased` once it was destroyed: the past of a day's key is not given a new key.
     """
-    id_ = uuid5(current_tenant(), f"{Purpose(purpose)}/{name}")
+    id_ = _id_of(current_tenant(), purpose, name)
     for _ in range(_ATTEMPTS):
         if id_ in (found := open_many([id_])):
             return found[id_]
         _stored([NewKey(purpose, id_)], {id_: new_key()}, confirmed=True)
     raise Unavailable("a key could not be made", retry_after=1)
+
+
+@lru_cache(maxsize=4096)
+def _id_of(tenant: UUID, purpose: str, name: str) -> UUID:
+    return uuid5(tenant, f"{Purpose(purpose)}/{name}")
 
 
 def destroy(ids: Collection[UUID]) -> Destruction:
