@@ -30,7 +30,7 @@ class _Presented:
     name: str
     expires_at: datetime | None
     revoked_at: datetime | None
-    kind: str | None
+    kind: str
     disabled_at: datetime | None
     state: str | None
 
@@ -43,7 +43,7 @@ class _Presented:
 
 _PRESENTED = """SELECT k.id, k.digest, k.principal_id, k.role, k.spaces, k.name, k.expires_at, k.revoked_at,
 p.kind, p.disabled_at, r.state FROM tenants_apikey k
-LEFT JOIN tenants_principalrecord p ON p.tenant_id = k.tenant_id AND p.id = k.principal_id
+JOIN tenants_principalrecord p ON p.tenant_id = k.tenant_id AND p.id = k.principal_id
 LEFT JOIN kernel_registry r ON r.id = k.tenant_id WHERE k.tenant_id = %s AND """
 _BY_KEY_ID, _BY_ID = _PRESENTED + "k.key_id = %s", _PRESENTED + "k.id = %s"
 

@@ -32,6 +32,7 @@ LIFE = timedelta(hours=24)
 LEASE = timedelta(seconds=60)
 FORGET = "rest.idempotency.forget"
 _DAY = "idempotency-day"
+_SAME_DAY = "SELECT 1 FROM rest_idempotencykey WHERE tenant_id = %s AND day = %s LIMIT 1"
 _LEASED = "WHERE tenant_id = %s AND scope = %s AND token = %s AND status IS NULL"
 _GIVE_BACK = f"DELETE FROM rest_idempotencykey {_LEASED}"  # noqa: S608 — a constant
 _DONE = f"""UPDATE rest_idempotencykey SET status = %s, resource_ids = %s, statuses = %s
@@ -163,9 +164,7 @@ def forget_day(day: str) -> None:
 
 
 def _owe_forgetting(mine: IdempotencyKey) -> None:
-    if not execute(
-        "SELECT 1 FROM rest_idempotencykey WHERE tenant_id = %s AND day = %s LIMIT 1", [current_tenant(), mine.day]
-    ):
+    if not execute(_SAME_DAY, [current_tenant(), mine.day]):
         due = mine.created_at.replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=2)
         enqueue(FORGET, {"day": mine.day.isoformat()}, due=due, queue="retention")
 

@@ -32,7 +32,7 @@ def test_what_is_selected_is_what_the_model_reads(tenant):
 def test_a_deferred_field_is_read_when_it_is_asked_for(tenant):
     with tenant_transaction():
         rows.insert([_item(7)])
-        found = rows.first(WorkItem, "", without=("ref",))
+        (found,) = rows.select(WorkItem, "", without=("ref",))
         assert "ref" not in found.__dict__
         assert found.ref["number"] == 7
 
