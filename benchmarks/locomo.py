@@ -28,6 +28,7 @@ from benchmarks.ground import ROOT, standing_on_a_cluster
 
 DATA = ROOT.parent / "shared" / "data" / "locomo" / "locomo_dev.json.gz"
 CATEGORIES = {1: "multi-hop", 2: "temporal", 3: "open-domain", 4: "single-hop", 5: "adversarial"}
+DEPTH = 150  # as a plan's
 NAMES = UUID("6d656d77-7269-5400-8000-6c6f636f6d6f")
 
 
@@ -178,6 +179,7 @@ class Plain:
         from foundation.search.index import embed
 
         self.stems, self.embed = stems, embed
+        self.numbers: dict[str, int] = defaultdict(lambda: len(self.numbers))
         self.stores = {conversation.name: self._store(conversation) for conversation in conversations}
 
     def _store(self, conversation: Conversation) -> tuple[list[dict[str, float]], Counter[str], np.ndarray]:
@@ -195,6 +197,7 @@ class Plain:
     def search(self, conversation: Conversation, question: str) -> list[str]:
         from foundation.search.analysis import idf
         from foundation.search.fusion import fuse
+        from foundation.search.marks import asks, speaker_of
         from foundation.search.port import Hit
         from foundation.search.priors import with_priors
 
@@ -202,7 +205,7 @@ class Plain:
         asked = {s: n * idf(len(weights), frequencies[s]) for s, n in Counter(self.stems(question)).items()}
         lexical = np.array([sum(w * held.get(stem, 0.0) for stem, w in asked.items()) for held in weights])
         dense = vectors @ self.embed([question])[0]
-        best = {*np.argsort(-dense)[:100], *(n for n in np.argsort(-lexical)[:100] if lexical[n] > 0)}
+        best = {*np.argsort(-dense)[:DEPTH], *(n for n in np.argsort(-lexical)[:DEPTH] if lexical[n] > 0)}
         turns = conversation.turns
         hits = [
             Hit(
@@ -212,6 +215,9 @@ class Plain:
                 float(dense[n]),
                 turns[n].session.encode(),
                 turns[n].position,
+                {self.numbers[s]: w * weights[n][s] for s, w in asked.items() if s in weights[n]},
+                not asked.keys().isdisjoint(self.stems(speaker_of(_entry(conversation, turns[n]).text))),
+                asks(turns[n].text),
             )
             for n in sorted(best)
         ]

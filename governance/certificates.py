@@ -16,14 +16,17 @@ from foundation.kernel.canonical import canonical
 from foundation.kernel.clock import now, rfc3339
 from foundation.kernel.ids import uuid7
 from foundation.kernel.principal import Principal
-from foundation.kernel.scope import current_tenant
+from foundation.kernel.scope import current_tenant, tenant_transaction
 from foundation.keyring import keys
+from foundation.keyring.kms import Assurance
+from foundation.search.models import Generation, Swap
 from governance.models import Certificate, ErasureItem, ErasureRequest
 
+INDEX_KEY = "the pseudonymised search index of earlier backups, until it is re-keyed"
 NOT_COVERED = (
     "copies that clients made of what they read",
     "remnants on storage media that keep overwritten blocks, such as SSDs",
-    "the pseudonymised search index of earlier backups, until it is re-keyed",
+    INDEX_KEY,
 )
 
 
@@ -43,8 +46,72 @@ def issue(
     event = record(principal, Act.CERTIFICATE_ISSUE, target=Target("certificate", certificate_id, None))
     event_ids = [destroyed.id, event.id]
     body = _body(certificate_id, request, items, destruction, event_ids) | {"identifiers_held": values_held}
+    return _signed(certificate_id, request, body, event_ids)
+
+
+def rekeyed(swap: Swap, destruction: keys.Destruction, destroyed: Event) -> int:
+    """The index key under which what was erased stood is gone: give every erasure that was done before the new
+    generation began a certificate that says so, in the place of its last one. Idempotent; returns how many there were.
+
+    `destruction` is the evidence, and nothing above it is claimed.
+    """
+    if destruction.assurance == Assurance.A0:
+        return 0
+    with tenant_transaction():
+        waiting = list(_waiting_for(swap).values_list("id", flat=True))
+    return sum(_renew(request_id, swap, destruction, destroyed) for request_id in waiting)
+
+
+def _waiting_for(swap: Swap) -> Any:
+    """Erasures whose records were never written to the new generation (inside a transaction)."""
+    ended = (ErasureRequest.State.DONE, ErasureRequest.State.PARTIAL)
+    requests = ErasureRequest.objects.filter(state__in=ended, index_assurance=Assurance.A0.name)
+    before = requests.filter(finished_at__lte=swap.begun_at)
+    owed_again = Generation.objects.filter(number=swap.new).values_list("owed_since", flat=True).first()
+    return before.filter(finished_at__lt=owed_again) if owed_again else before
+
+
+def _renew(request_id: UUID, swap: Swap, destruction: keys.Destruction, destroyed: Event) -> bool:
+    certificate_id, principal = uuid7(), Principal.system(current_tenant())
+    with tenant_transaction():
+        request = ErasureRequest.objects.select_for_update().get(id=request_id)
+        last = Certificate.objects.filter(id=request.certificate_id).first()
+        if last is None or request.index_assurance != Assurance.A0.name:
+            return False
+        event = record(principal, Act.CERTIFICATE_ISSUE, target=Target("certificate", certificate_id, None))
+        event_ids = [*last.event_ids, destroyed.id, event.id]
+        body = _renewed(last, certificate_id, swap, destruction, event_ids)
+        request.index_assurance, request.certificate_id = destruction.assurance, certificate_id
+        request.save(force_update=True)
+        _signed(certificate_id, request, body, event_ids)
+    return True
+
+
+def _renewed(
+    last: Certificate, certificate_id: UUID, swap: Swap, destruction: keys.Destruction, event_ids: Sequence[UUID]
+) -> dict[str, Any]:
+    """All that the last certificate said, and what is true of the index by now."""
+    body: dict[str, Any] = json.loads(bytes(last.signed))["certificate"]
+    complete = destruction.assurance >= Assurance.A2
+    return body | {
+        "id": str(certificate_id),
+        "supersedes": str(last.id),
+        "issued_at": rfc3339(now()),
+        "index_assurance": destruction.assurance,
+        "index_key_destruction": [_evidence(shard) for shard in destruction.shards],
+        "index_generation": {"destroyed": swap.old, "present": swap.new},
+        "not_covered": [line for line in body["not_covered"] if not (complete and line == INDEX_KEY)],
+        "events": [str(event_id) for event_id in event_ids],
+    }
+
+
+def _signed(
+    certificate_id: UUID, request: ErasureRequest, body: dict[str, Any], event_ids: Sequence[UUID]
+) -> Certificate:
     signed = certify(body, [])
-    certificate = Certificate(id=certificate_id, request_id=request.id, signed=canonical(signed), event_ids=event_ids)
+    certificate = Certificate(
+        id=certificate_id, request_id=request.id, signed=canonical(signed), event_ids=list(event_ids)
+    )
     certificate.save(force_insert=True)
     return certificate
 

@@ -19,6 +19,7 @@ from governance.holds import holds_on
 from governance.indexing import unindex
 from governance.models import (
     Admission,
+    Embedding,
     HeaderRevision,
     LineageEdge,
     MemCube,
@@ -105,6 +106,7 @@ def drop_versions(version_ids: Sequence[UUID]) -> None:
         opinions.forget(version_ids)
         for dropped in Version.objects.filter(id__in=version_ids):
             LineageEdge.objects.filter(child_id=dropped.memcube_id, child_version=dropped.number).delete()
+        Embedding.objects.filter(version_id__in=version_ids).delete()
         Version.objects.filter(id__in=version_ids).delete()
 
 
@@ -116,7 +118,9 @@ def purge(ids: Sequence[UUID]) -> None:
         LineageEdge.objects.filter(parent_id__in=ids).delete()
         SubjectLink.objects.filter(memcube_id__in=ids).delete()
         HeaderRevision.objects.filter(memcube_id__in=ids).delete()
-        opinions.forget(list(Version.objects.filter(memcube_id__in=ids).values_list("id", flat=True)))
+        version_ids = list(Version.objects.filter(memcube_id__in=ids).values_list("id", flat=True))
+        opinions.forget(version_ids)
+        Embedding.objects.filter(version_id__in=version_ids).delete()
         Version.objects.filter(memcube_id__in=ids).delete()
 
 

@@ -46,6 +46,14 @@ def erase(refs: Refs) -> None:
         run_erasure(UUID(ref["request"]), UUID(operation) if operation else None)
 
 
+@handles("index.swap")
+def swap_index(refs: Refs) -> None:
+    from governance.services.swap_index import work_on
+
+    for swap_id in {UUID(ref["swap"]) for ref in refs}:
+        work_on(swap_id)
+
+
 @handles("incident.decide")
 def decide(refs: Refs) -> None:
     from governance.services.review_incident import decide_incident

@@ -133,6 +133,15 @@ class Version(TenantOwned):
         ]
 
 
+class Embedding(TenantOwned):
+    """A version's embedding by another embedder than the one it was admitted with: made when the index took that one
+    up, sealed under the version's key, and gone with it. Immutable."""
+
+    version_id = models.UUIDField()
+    embedder = models.CharField(max_length=64)
+    sealed = models.BinaryField()
+
+
 class SubjectLink(TenantOwned):
     """A MemCube is about a subject: the way from the person to the records."""
 

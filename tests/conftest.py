@@ -22,12 +22,14 @@ from uuid import UUID
 import psycopg
 import pytest
 from pytest_django import DjangoDbBlocker
+from pytest_timeout import _get_item_settings
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT / "platform"), str(ROOT)]
 
 from memwrit.embedded.folders import DataDirectoryError  # noqa: E402
 from memwrit.embedded.postgres import Cluster  # noqa: E402
+from tests.opensearch.assemble import CannotBeMade  # noqa: E402
 from tests.opensearch.node import Node, running  # noqa: E402
 
 PREFIX = f"memwrit-test-{os.getpid()}-{secrets.token_hex(4)}"
@@ -118,22 +120,38 @@ def other_tenant(django_db_setup: None) -> UUID:
 
 @pytest.fixture(scope="session")
 def opensearch_node() -> Iterator[Node]:
-    """A real OpenSearch for the whole run, shared by all its processes. Without one the tests that ask for it fail,
-    unless the run says that it does without (`MEMWRIT_WITHOUT_OPENSEARCH=1`)."""
+    """A real OpenSearch for the whole run, shared by all its processes. Where none can be made (or the run says that
+    it does without, `MEMWRIT_WITHOUT_OPENSEARCH=1`) the tests that ask for it are skipped and say why."""
     if os.environ.get("MEMWRIT_WITHOUT_OPENSEARCH"):
         pytest.skip("needs OpenSearch: MEMWRIT_WITHOUT_OPENSEARCH is set")
-    with running() as node:
+    with contextlib.ExitStack() as stack:
+        try:
+            node = stack.enter_context(running())
+        except CannotBeMade as reason:
+            pytest.skip(f"needs OpenSearch: {reason}")
         yield node
 
 
 @pytest.fixture
-def on_opensearch(opensearch_node: Node, settings: Any) -> Node:
+def on_opensearch(request: pytest.FixtureRequest, settings: Any) -> Node:
     """The search engine of this test is OpenSearch, in indices that no other test process uses."""
+    opensearch_node: Node = _untimed(request, "opensearch_node")
     settings.SEARCH_ENGINE = "opensearch"
     settings.OPENSEARCH_URL = opensearch_node.url
     settings.OPENSEARCH_PREFIX = PREFIX
     settings.OPENSEARCH_TIMEOUT = 30.0  # many processes share few cores
     return opensearch_node
+
+
+def _untimed(request: pytest.FixtureRequest, name: str) -> Any:
+    """A fixture that may have to be fetched first: that is not the test's time."""
+    hook, item, limit = request.config.pluginmanager.hook, request.node, _get_item_settings(request.node)
+    hook.pytest_timeout_cancel_timer(item=item)
+    try:
+        return request.getfixturevalue(name)
+    finally:
+        if limit.timeout and not limit.func_only:
+            hook.pytest_timeout_set_timer(item=item, settings=limit)
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ from uuid import UUID
 
 from foundation.kernel.clock import now
 from foundation.kernel.scope import tenant_transaction
+from foundation.search import generations
 from governance import forgetting
 from governance.holds import holds_on
 from governance.models import Admission, MemCube, State
@@ -26,6 +27,14 @@ def retire(ids: Sequence[UUID]) -> None:
         # What a reviewer refused has taught something, and that is what stays of it.
         lessons.forget([cube_id for cube_id in over if cube_id not in taught])
         forgetting.shred(over, key_ids)
+        _owe_key(set(over) - taught)
+
+
+def _owe_key(indexed: set[UUID]) -> None:
+    """The index key has been used for these."""
+    if indexed:
+        with tenant_transaction():
+            generations.owe()
 
 
 def _is_over(cube: MemCube) -> bool:

@@ -16,6 +16,7 @@ from foundation.kernel.outbox import enqueue
 from foundation.kernel.scope import current_tenant, tenant_transaction
 from foundation.keyring import keys
 from foundation.keyring.kms import Assurance
+from foundation.search import generations
 from governance import forgetting
 from governance.certificates import issue
 from governance.holds import holds_on
@@ -155,6 +156,8 @@ def _finish(
         if destruction.assurance == Assurance.A1:  # an epoch key could not be destroyed yet
             _again(request, due=now() + RETRY)
         request.index_assurance = "A0"  # until the index is re-keyed
+        if len(kept) < len(items):
+            generations.owe()  # before the time is taken: what is owed since then covers this request
         request.finished_at = now()
         scrub()
         certificate = issue(request, items, destruction, event, values_held=values_held)

@@ -49,6 +49,10 @@ def _serving(commands: Commands) -> None:
     serve.add_argument("--port", type=int, default=8700)
     tick = _command(commands, "tick", "the worker: outbox, sequencer, retention", _tick)
     tick.add_argument("--only", choices=("relay", "sequencer", "retention"))
+    worker = _command(commands, "worker", "does what the relay sends through BROKER_URL", _worker)
+    worker.add_argument("--queues", default="", metavar="NAME,…", help="these classes of work only")
+    worker.add_argument("--concurrency", type=int, default=0, metavar="N", help="processes (one for each processor)")
+    worker.add_argument("--pulse", default="", metavar="FILE", help="touched while the broker is there")
 
 
 def _people(commands: Commands) -> None:
@@ -123,6 +127,14 @@ def _tick(arguments: argparse.Namespace) -> int:
 
     attach(arguments.data, TICK)
     return tick.run(arguments.only)
+
+
+def _worker(arguments: argparse.Namespace) -> int:
+    from memwrit.embedded.attach import WORKER, attach
+
+    attach(arguments.data, WORKER)
+    _set_up_django()
+    return int(import_module("memwrit.commands.worker").run(arguments))
 
 
 def _deferred(name: str) -> Command:

@@ -73,6 +73,9 @@ OPENSEARCH_REPLICAS = env.text("OPENSEARCH_REPLICAS", "0-1")
 # Tenants with an index of their own: large ones (see foundation.search.opensearch.indices.LARGE) and regulated ones.
 OPENSEARCH_OWN_INDEX = env.listing("OPENSEARCH_OWN_INDEX")
 EMBEDDER = env.text("EMBEDDER", "minilm")
+EMBEDDERS = env.listing("EMBEDDERS", "")
+INDEX_REKEY_WITHIN = timedelta(hours=float(env.text("INDEX_REKEY_HOURS", "24")))
+INDEX_DRAIN = timedelta(seconds=float(env.text("INDEX_DRAIN_SECONDS", "30")))
 EMBEDDER_THREADS = int(env.text("EMBEDDER_THREADS", "1"))
 # How many memories may wait for review at once: of one source, and of one writer.
 GUARD_HOLDS_PER_SOURCE = int(env.text("GUARD_HOLDS_PER_SOURCE", "100"))
@@ -95,6 +98,10 @@ JUDGE_DAILY = env.whole("JUDGE_DAILY", 500)
 # Tenants whose held and disputed texts may leave the deployment for the judge: ids, or * for all. Nobody by default.
 JUDGE_TENANTS = env.listing("JUDGE_TENANTS")
 BROKER_URL = env.text("BROKER_URL")
+BROKER_CA = env.text("BROKER_CA")
+BROKER_CERT = env.text("BROKER_CERT")
+BROKER_KEY = env.text("BROKER_KEY")
+BROKER_AHEAD = env.whole("BROKER_AHEAD", 2)
 # Where the worker tells how it does; the web process and the supervisor read it.
 PULSE = env.text("PULSE", str(MEMWRIT_DATA / "pulse.json"))
 

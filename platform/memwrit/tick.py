@@ -19,7 +19,7 @@ from typing import cast
 from memwrit.pulse import Pulse
 
 log = logging.getLogger("memwrit.tick")
-LONGEST_PAUSE = 30.0
+LONGEST_PAUSE = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,15 +38,18 @@ def relay() -> int:
     """Work items that are due, of every tenant in turn: done here, or by Celery's workers where a broker is set."""
     from django.conf import settings
 
-    slow = False if settings.JUDGE_URL else None
+    from foundation.kernel.outbox import EVERY, SLOW, run_due
+
     if settings.BROKER_URL:
-        return cast(int, import_module("memwrit.celery").dispatch(slow=slow))
-    return cast(int, import_module("foundation.kernel.outbox").run_due(slow=slow))
+        return cast(int, import_module("memwrit.dispatch").dispatch())
+    return run_due(queues=[each for each in EVERY if each != SLOW or not settings.JUDGE_URL])
 
 
 def strangers() -> int:
     """Work that waits for an answer from outside, few items at a time: a lease must outlast them all."""
-    return cast(int, import_module("foundation.kernel.outbox").run_due(limit=8, slow=True))
+    from foundation.kernel.outbox import SLOW, run_due
+
+    return run_due(limit=8, queues=[SLOW])
 
 
 def sequencer() -> int:
@@ -70,7 +73,8 @@ JOBS = (
     Job("retention", retention, every=15.0),
 )
 WITH_A_JUDGE = Job("strangers", strangers, alias="relay", channel="memwrit_work")
-"""Runs where an optional judge is named; without one nothing waits for strangers."""
+"""Runs where an optional judge is named and no broker: without a judge nothing waits for strangers, and with a broker
+its queue may have workers of its own."""
 
 
 class Loop(threading.Thread):
@@ -151,7 +155,7 @@ def run(only: str | None = None) -> int:
     signal.signal(signal.SIGTERM, end)
     signal.signal(signal.SIGINT, end)
     pulse = Pulse(Path(settings.PULSE))
-    jobs = (*JOBS, WITH_A_JUDGE) if settings.JUDGE_URL else JOBS
+    jobs = (*JOBS, WITH_A_JUDGE) if settings.JUDGE_URL and not settings.BROKER_URL else JOBS
     loops = [Loop(job, stop, pulse) for job in jobs if only in (None, job.name)]
     for loop in loops:
         loop.start()

@@ -74,6 +74,13 @@ def restore_index() -> None:
     restore()
 
 
+def rekey_index() -> None:
+    """Give the index a new key once erasures have waited long enough for it."""
+    from governance.services.swap_index import keep_key_fresh
+
+    keep_key_fresh()
+
+
 def sweep_keys() -> None:
     """Remove keys whose records never came to be."""
     from governance.services.sweep_keys import sweep_keys as run
@@ -114,6 +121,7 @@ upkeep = Upkeep(
     (
         Duty("key recovery", recover_keys, 15.0),
         Duty("index restoration", restore_index, 15.0),
+        Duty("index re-key", rekey_index, 60.0),
         Duty("key sweep", sweep_keys, 3600.0),
         Duty("guard calibration", recalibrate_guard, 21600.0),
         Duty("opinion sweep", sweep_opinions, 3600.0),

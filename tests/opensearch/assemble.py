@@ -24,6 +24,7 @@ COPY = "org.apache.maven.plugins:maven-dependency-plugin:3.6.1:copy"
 RUNTIME = Path(__file__).with_name("runtime.txt")
 CHECKOUT = Path(__file__).resolve().parents[2]
 NOBODY = 65534
+LONGEST = 900.0  # seconds that one step may take
 # What the engine uses, and what the k-NN plugin stands on. The rest costs start-up time, and the analysers need locale
 # data that small Java runtimes leave out.
 MODULES = {
@@ -42,7 +43,9 @@ class CannotBeMade(RuntimeError):
 
 
 def place() -> Path:
-    """Where it is kept: within the checkout, unless the server's account cannot get there."""
+    """Where it is kept: within the checkout, unless the server's account cannot get there, or where it is told."""
+    if told := os.environ.get("MEMWRIT_OPENSEARCH_PLACE"):
+        return Path(told)
     wanted = (CHECKOUT / ".tools").resolve() / "opensearch"
     return wanted if _passable(wanted) else Path(tempfile.gettempdir()) / f"memwrit-opensearch-{os.geteuid()}"
 
@@ -136,6 +139,18 @@ def _mvn() -> str:
 
 
 def _run(command: list[str], environment: dict[str, str] | None = None) -> None:
-    done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+    """Raises `CannotBeMade` when it is not there, fails, or takes longer than a slow registry does."""
+    try:
+        done = subprocess.run(
+            command,
+            capture_output=True,
+            text=True,
+            env=environment,
+            check=False,
+            timeout=LONGEST,
+            stdin=subprocess.DEVNULL,
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise CannotBeMade(f"{Path(command[0]).name}: {type(error).__name__}") from None
     if done.returncode:
         raise CannotBeMade(f"{Path(command[0]).name} failed: {(done.stderr or done.stdout).strip()[-400:]}")

@@ -46,7 +46,10 @@ class Registry(models.Model):
 
 
 class WorkItem(TenantOwned):
-    """Work owed after a change, written in the change's transaction. `ref` holds ids, never content."""
+    """Work owed after a change, written in the change's transaction. `ref` holds ids, never content.
+
+    Until `due` nobody takes it: it waits for its time, for a message to reach a worker, or for its runner to be done.
+    """
 
     class State(models.TextChoices):
         DUE = "due"
@@ -56,10 +59,14 @@ class WorkItem(TenantOwned):
     queue = models.CharField(max_length=16, default="index")
     ref = models.JSONField()
     due = models.DateTimeField(default=now)
-    attempts = models.PositiveIntegerField(default=0)
+    runner = models.UUIDField(null=True)  # who is at it; gone with its claim
+    attempts = models.PositiveIntegerField(default=0)  # runs that began and were not told to have ended well
     state = models.CharField(max_length=16, choices=State, default=State.DUE)
     failure = models.CharField(max_length=64, default="")  # the exception's class, never its text
     created_at = models.DateTimeField(default=now)
 
     class Meta:
-        indexes = [models.Index(fields=["due"], condition=models.Q(state="due"), name="work_due")]
+        indexes = [
+            models.Index(fields=["queue", "due"], condition=models.Q(state="due"), name="work_due"),
+            models.Index(fields=["queue", "tenant_id", "due"], condition=models.Q(state="due"), name="work_turn"),
+        ]

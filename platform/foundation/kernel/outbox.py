@@ -1,44 +1,49 @@
 """The outbox of work: the queue of record is the database.
 
-A change and the work it owes are one transaction. The relay leases due items (its role sees ids and due times only);
-the work runs as the application, in the tenant's scope. Handlers are idempotent: an item may run twice. A failing item
-is tried again with growing delays and, after `MOST_ATTEMPTS`, stays visible as dead.
+A change and the work it owes are one transaction. The relay leases due items; the work runs as the application, in the
+tenant's scope. Who runs an item claims it first and keeps the claim alive, so that nobody else runs it meanwhile; if he
+dies, the claim ends and the item is due again. Handlers are idempotent all the same: an item may run twice.
+
+A failing item is tried again with growing delays and, after `MOST_ATTEMPTS`, stays visible as dead. One whose runs end
+without a word (it kills its process) is tried alone and ends the same way. What fails because a part is away
+(`Unavailable`) waits for that part, however long it takes.
 """
 
 import logging
+import threading
+import time
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
-from django.db import connections, transaction
+from django.db import connections
+from django.db.models import DurationField, F, Q
+from django.db.models.functions import Greatest, Least, Now
 
 from foundation.kernel.clock import now
 from foundation.kernel.ids import uuid7
+from foundation.kernel.leasing import EVERY, Queue, lease_due
 from foundation.kernel.models import WorkItem
+from foundation.kernel.problems import Unavailable
 from foundation.kernel.rows import insert
-from foundation.kernel.scope import UnitOfWork, current_work, tenant_scope, tenant_transaction
+from foundation.kernel.scope import UnitOfWork, current_tenant, current_work, tenant_scope, tenant_transaction
 
 CHANNEL = "memwrit_work"
 MOST_ATTEMPTS = 12
-SLOW = "slow"
-"""The queue of work that waits for strangers. A worker may run it apart, so that it holds up nothing else."""
-LEASE = timedelta(minutes=5)
+SLOW = Queue.SLOW
+CLAIM = timedelta(seconds=30)
+"""How soon after its runner's death an item is due again. The runner renews it three times as often."""
+SOONEST, LATEST = timedelta(seconds=2), timedelta(seconds=60)
+"""When what a part is missing for is tried again."""
+LOST = "RunnerLost"
 Handler = Callable[[Sequence[dict[str, Any]]], None]
 
 log = logging.getLogger(__name__)
 _handlers: dict[str, Handler] = {}
-
-
-@dataclass(frozen=True, slots=True)
-class Lease:
-    """One leased item: nothing but what the relay may see."""
-
-    tenant_id: UUID
-    id: UUID
-    kind: str
 
 
 def handles(kind: str) -> Callable[[Handler], Handler]:
@@ -52,17 +57,17 @@ def handles(kind: str) -> Callable[[Handler], Handler]:
     return register
 
 
-def enqueue(kind: str, ref: dict[str, Any], *, due: datetime | None = None, queue: str = "index") -> UUID:
+def enqueue(kind: str, ref: dict[str, Any], *, due: datetime | None = None, queue: str = Queue.INDEX) -> UUID:
     """Owe `kind` for `ref` (ids only) once the open transaction commits."""
     return enqueue_many(kind, [ref], due=due, queue=queue)[0]
 
 
 def enqueue_many(
-    kind: str, refs: Sequence[dict[str, Any]], *, due: datetime | None = None, queue: str = "index"
+    kind: str, refs: Sequence[dict[str, Any]], *, due: datetime | None = None, queue: str = Queue.INDEX
 ) -> list[UUID]:
-    """Owe `kind` once for each of `refs`."""
-    work, at = current_work(), due or now()
-    items = [WorkItem(id=uuid7(), kind=kind, queue=queue, ref=ref, due=at) for ref in refs]
+    """Owe `kind` once for each of `refs`. Raises `ValueError` for a queue that nobody would work."""
+    work, at, into = current_work(), due or now(), Queue(queue)
+    items = [WorkItem(id=uuid7(), kind=kind, queue=into, ref=ref, due=at) for ref in refs]
     insert(items)
     if not work.state.setdefault("nudges", False):
         work.state["nudges"] = True
@@ -70,12 +75,9 @@ def enqueue_many(
     return [item.id for item in items]
 
 
-def run_due(limit: int = 200, *, slow: bool | None = None) -> int:
-    """Lease and run up to `limit` due items, every tenant getting its turn; returns how many were leased.
-
-    `slow`: only the slow queue, or all but that one; None means both.
-    """
-    leases = lease_due(limit, slow=slow)
+def run_due(limit: int = 50, queues: Collection[Queue] = EVERY) -> int:
+    """Lease and run up to `limit` due items of each queue, every tenant in its turn; returns how many were leased."""
+    leases = lease_due(limit, queues)
     groups: dict[tuple[UUID, str], list[UUID]] = defaultdict(list)
     for lease in leases:
         groups[lease.tenant_id, lease.kind].append(lease.id)
@@ -84,20 +86,17 @@ def run_due(limit: int = 200, *, slow: bool | None = None) -> int:
     return len(leases)
 
 
-def lease_due(limit: int, *, slow: bool | None = None) -> list[Lease]:
-    """Put `limit` due items out of others' reach for a lease, round-robin over the tenants."""
-    with transaction.atomic(using="relay"), connections["relay"].cursor() as cursor:
-        cursor.execute(_LEASE, [LEASE.total_seconds(), SLOW, slow is not True, slow is not False, limit])
-        return [Lease(*row) for row in cursor.fetchall()]
+def run_items(tenant_id: UUID, kind: str, ids: Sequence[UUID], *, until: float | None = None) -> None:
+    """Run items of one kind together; if that fails, each alone, so that one bad item holds up no other. Those whose
+    last run did not end well are run alone at once: one of them may be what ends its runner.
 
-
-def run_items(tenant_id: UUID, kind: str, ids: Sequence[UUID]) -> None:
-    """Run items of one kind together; if that fails, each alone, so that one bad item holds up no other."""
+    Nothing is begun after `until` (of the monotonic clock); what is left is due again.
+    """
     with tenant_scope(tenant_id):
-        if _attempt(kind, ids) or len(ids) == 1:
-            return
-        for item_id in ids:
-            _attempt(kind, [item_id])
+        suspect = _run(kind, ids, until)
+        for item_id in suspect:
+            if until is None or time.monotonic() < until:
+                _run(kind, [item_id], until)
 
 
 def waiting(tenant_id: UUID) -> int:
@@ -106,21 +105,109 @@ def waiting(tenant_id: UUID) -> int:
         return WorkItem.objects.filter(state=WorkItem.State.DUE).count()
 
 
-def _attempt(kind: str, ids: Sequence[UUID]) -> bool:
-    with tenant_transaction():
-        refs = list(WorkItem.objects.filter(id__in=ids).order_by("id").values_list("ref", flat=True))
+@dataclass(slots=True)
+class _Claim:
+    """What one runner has taken: the refs of the items that are not settled yet. `suspect`: what it left."""
+
+    runner: UUID
+    refs: dict[UUID, dict[str, Any]]
+    suspect: list[UUID]
+
+
+def _run(kind: str, ids: Sequence[UUID], until: float | None) -> list[UUID]:
+    """Claim and run; returns the items that are to be run alone."""
+    with _claimed(kind, ids) as claim:
+        together = list(claim.refs)
+        if together and not _attempt(kind, claim, together):
+            for item_id in together:
+                if until is None or time.monotonic() < until:
+                    _attempt(kind, claim, [item_id])
+    return claim.suspect
+
+
+def _attempt(kind: str, claim: _Claim, ids: Sequence[UUID]) -> bool:
+    """Run the items. Whether that settled them: done, put off, or left to their part's return."""
     try:
-        if refs:
-            _handlers[kind](refs)
+        _handlers[kind]([claim.refs[item_id] for item_id in ids])
+        _done(ids)
+    except Unavailable:
+        log.warning("work waits for a part that is away: kind=%s items=%d", kind, len(ids))
+        _await(ids)
     except Exception as error:
         # The exception's text may hold content: only its class is kept.
         log.warning("work failed: kind=%s items=%d error=%s", kind, len(ids), type(error).__name__)
-        if len(ids) == 1:
-            _postpone(ids[0], type(error).__name__)
-        return False
+        if len(ids) > 1:
+            return False
+        _postpone(ids[0], type(error).__name__)
+    for item_id in ids:
+        del claim.refs[item_id]
+    return True
+
+
+@contextmanager
+def _claimed(kind: str, ids: Sequence[UUID]) -> Iterator[_Claim]:
+    """Those of the items that nobody else runs, claimed for as long as the block lasts."""
+    claim, ended = _claim(kind, ids), threading.Event()
+    if not claim.refs:
+        yield claim
+        return
+    keeper = threading.Thread(target=_keep, args=(current_tenant(), claim.runner, ended), name="claim", daemon=True)
+    keeper.start()
+    try:
+        yield claim
+    finally:
+        ended.set()
+        keeper.join()
+        if claim.refs:
+            _let_go(claim.runner)
+
+
+def _claim(kind: str, ids: Sequence[UUID]) -> _Claim:
+    """Take what is free. Of several items those that were begun before are left, to be run alone."""
+    runner, free = uuid4(), Q(runner=None) | Q(due__lte=Now())
+    with tenant_transaction():
+        items = WorkItem.objects.filter(free, id__in=ids, kind=kind, state=WorkItem.State.DUE).order_by("id")
+        found = list(items.select_for_update(skip_locked=True))
+        mine = [item for item in found if not item.attempts or len(ids) == 1]
+        worn = [item.id for item in mine if item.attempts >= MOST_ATTEMPTS]
+        if worn:
+            WorkItem.objects.filter(id__in=worn).update(state=WorkItem.State.DEAD, failure=LOST, runner=None)
+        refs = {item.id: item.ref for item in mine if item.id not in worn}
+        if refs:
+            fields = {"runner": runner, "due": Now() + CLAIM, "attempts": F("attempts") + 1}
+            WorkItem.objects.filter(id__in=refs).update(**fields)
+    return _Claim(runner, refs, [item.id for item in found if item not in mine])
+
+
+def _keep(tenant_id: UUID, runner: UUID, ended: threading.Event) -> None:
+    """Renew the claim until its work has ended. A claim that cannot be renewed ends by itself."""
+    try:
+        while not ended.wait(CLAIM.total_seconds() / 3):
+            with tenant_scope(tenant_id), tenant_transaction():
+                WorkItem.objects.filter(runner=runner).update(due=Now() + CLAIM)
+    except Exception as error:
+        log.warning("a claim was not renewed: error=%s", type(error).__name__)
+    finally:
+        connections.close_all()
+
+
+def _let_go(runner: UUID) -> None:
+    """What was claimed and not settled is due at once."""
+    with tenant_transaction():
+        WorkItem.objects.filter(runner=runner).update(runner=None, due=Now())
+
+
+def _done(ids: Sequence[UUID]) -> None:
     with tenant_transaction():
         WorkItem.objects.filter(id__in=ids).delete()
-    return True
+
+
+def _await(ids: Sequence[UUID]) -> None:
+    """It was no fault of the items', and is not counted as one. The longer they wait, the seldomer they are tried."""
+    pause = Least(Greatest((Now() - F("created_at")) / 2, SOONEST), LATEST, output_field=DurationField())
+    with tenant_transaction():
+        mine = WorkItem.objects.filter(id__in=ids)
+        mine.update(runner=None, due=Now() + pause, attempts=F("attempts") - 1, failure=Unavailable.__name__)
 
 
 def _postpone(item_id: UUID, failure: str) -> None:
@@ -128,7 +215,7 @@ def _postpone(item_id: UUID, failure: str) -> None:
         item = WorkItem.objects.select_for_update().filter(id=item_id).first()
         if item is None:
             return
-        item.attempts += 1
+        item.runner = None
         item.failure = failure[:64]
         item.due = now() + timedelta(seconds=min(2**item.attempts, 600))
         item.state = WorkItem.State.DEAD if item.attempts >= MOST_ATTEMPTS else WorkItem.State.DUE
@@ -138,19 +225,3 @@ def _postpone(item_id: UUID, failure: str) -> None:
 def _nudge(work: UnitOfWork) -> None:
     with connections[work.using].cursor() as cursor:
         cursor.execute(f"NOTIFY {CHANNEL}")
-
-
-_LEASE = """
-UPDATE kernel_workitem SET due = now() + make_interval(secs => %s)
- WHERE (tenant_id, id) IN (
-   SELECT tenant_id, id FROM kernel_workitem
-    WHERE (tenant_id, id) IN (
-      SELECT tenant_id, id FROM (
-        SELECT tenant_id, id, due, row_number() OVER (PARTITION BY tenant_id ORDER BY due, id) AS turn
-          FROM kernel_workitem WHERE state = 'due' AND due <= now()
-           AND CASE WHEN queue <> %s THEN %s::boolean ELSE %s::boolean END) AS turns
-       ORDER BY turn, due LIMIT %s)
-    FOR UPDATE SKIP LOCKED)
-   AND state = 'due' AND due <= now()
-RETURNING tenant_id, id, kind
-"""

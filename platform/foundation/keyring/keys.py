@@ -31,6 +31,7 @@ __all__ = [
     "create",
     "create_many",
     "destroy",
+    "id_of",
     "named",
     "open_many",
     "open_one",
@@ -99,12 +100,17 @@ def named(purpose: str, name: str = "") -> bytes:
 
     Raises `Erased` once it was destroyed: the past of a day's key is not given a new key.
     """
-    id_ = _id_of(current_tenant(), purpose, name)
+    id_ = id_of(purpose, name)
     for _ in range(_ATTEMPTS):
         if id_ in (found := open_many([id_])):
             return found[id_]
         _stored([NewKey(purpose, id_)], {id_: new_key()}, confirmed=True)
     raise Unavailable("a key could not be made", retry_after=1)
+
+
+def id_of(purpose: str, name: str = "") -> UUID:
+    """The id of the tenant's `named` key: by it the key is destroyed."""
+    return _id_of(current_tenant(), purpose, name)
 
 
 @lru_cache(maxsize=4096)

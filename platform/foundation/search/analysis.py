@@ -1,9 +1,10 @@
 """From text to weighted, keyed terms.
 
-Words are Unicode's, case-folded, without stop words, and stemmed by Snowball's English stemmer (words of other scripts
-pass through it unchanged). A pseudonym such as `<PERSON_k3f9x2mq7a>` stays one term. The weight of a term in a
-document is BM25's saturation against a *fixed* mean length, so that it does not depend on other documents; the query
-brings the inverse document frequency. The score is their inner product, the same number in every engine.
+Words are Unicode's, case-folded, without stop words, irregular English forms brought to their root (`irregular`), and
+stemmed by Snowball's English stemmer (words of other scripts pass through it unchanged). A pseudonym such as
+`<PERSON_k3f9x2mq7a>` stays one term. The weight of a term in a document is BM25's saturation against a *fixed* mean
+length, so that it does not depend on other documents; the query brings the inverse document frequency. The score is
+their inner product, the same number in every engine.
 """
 
 import hmac
@@ -13,12 +14,16 @@ import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Mapping
 
+from foundation.search.irregular import ROOTS
+from foundation.search.marks import ASKS, Marks, asks, speaker_mark, speaker_of
+
 K1 = 1.2
 B = 0.75
 MEAN_LENGTH = 24  # stems of a conversational turn with its date and speaker; a constant, not a statistic
 TERMS_LIMIT = 10**9  # sparsevec takes indices 1 .. 10^9 (pgvector)
 DOCUMENT_TERMS = 16_000  # sparsevec takes no more non-zero weights; the heaviest are kept
 QUERY_TERMS = 256
+WITNESSES = 32  # of a question's terms, how many are told one by one: the heaviest
 
 _TOKEN = re.compile(r"<[A-Z][A-Z_]*_[0-9a-z]+>|[^\W_]+")
 _CONTRACTION = re.compile(r"(?<=[^\W_])['\u2019](?:s|t|re|ll|ve|d|m)\b", re.IGNORECASE)
@@ -42,18 +47,27 @@ def stems(text: str) -> list[str]:
 
 
 def document_terms(text: str, key: bytes) -> dict[int, float]:
-    """Keyed term ids with BM25 document weights (> 0), at most `DOCUMENT_TERMS`."""
+    """Keyed term ids with BM25 document weights (> 0), at most `DOCUMENT_TERMS`, and the text's marks."""
     found = stems(text)
     short = K1 * (1 - B + B * len(found) / MEAN_LENGTH)
     weighted = {stem: count * (K1 + 1) / (count + short) for stem, count in Counter(found).items()}
-    heaviest = sorted(weighted.items(), key=lambda item: (-item[1], item[0]))[:DOCUMENT_TERMS]
-    return _keyed(heaviest, key)
+    marks = {term_id(mark, key): 1.0 for mark in _marks(text)}
+    heaviest = sorted(weighted.items(), key=lambda item: (-item[1], item[0]))[: DOCUMENT_TERMS - len(marks)]
+    return _keyed(heaviest, key) | marks
 
 
 def query_terms(text: str, key: bytes) -> dict[int, float]:
     """Keyed term ids with their counts in the question: the first `QUERY_TERMS` distinct ones."""
     counts = Counter(stems(text))
     return _keyed(list(counts.items())[:QUERY_TERMS], key)
+
+
+def query_marks(text: str, key: bytes) -> Marks:
+    """What the question looks for beside its words."""
+    words = list(dict.fromkeys(stems(text)))[:QUERY_TERMS]
+    if not words:
+        return Marks()
+    return Marks(frozenset(term_id(speaker_mark(word), key) for word in words), term_id(ASKS, key))
 
 
 def term_id(stem: str, key: bytes) -> int:
@@ -65,6 +79,11 @@ def term_id(stem: str, key: bytes) -> int:
 def weigh(terms: Mapping[int, float], documents: int, frequencies: Mapping[int, int]) -> dict[int, float]:
     """The query's weights: count times inverse document frequency (Lucene's form of BM25's, never negative)."""
     return {term: count * idf(documents, frequencies.get(term, 0)) for term, count in terms.items()}
+
+
+def witnesses(weights: Mapping[int, float]) -> list[int]:
+    """The question's terms whose share in each candidate is told: the heaviest, in a fixed order."""
+    return sorted(weights, key=lambda term: (-weights[term], term))[:WITNESSES]
 
 
 def idf(documents: int, frequency: int) -> float:
@@ -87,7 +106,12 @@ def _stem(words: list[str]) -> list[str]:
     import Stemmer  # a compiled module; a stemmer is not safe to share between threads, and cheap to make
 
     stemmer = Stemmer.Stemmer("english")
-    return [word if word.startswith("<") else stemmer.stemWord(word) for word in words]
+    return [word if word.startswith("<") else stemmer.stemWord(ROOTS.get(word, word)) for word in words]
+
+
+def _marks(text: str) -> list[str]:
+    marks = [speaker_mark(stem) for stem in stems(speaker_of(text))]
+    return [*marks, ASKS] if asks(text) else marks
 
 
 def _keyed(weights: Iterable[tuple[str, float]], key: bytes) -> dict[int, float]:

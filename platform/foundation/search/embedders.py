@@ -1,7 +1,8 @@
 """Embedders: text to unit vectors. The default runs on the CPU, from data files inside installed packages.
 
 `EMBEDDER` names one: `minilm` (default), `hash` (no model: for measuring everything else), or a dotted path to a class
-made without arguments. An embedder's `name` is part of the index generation, so vectors of two embedders never meet.
+made without arguments; `EMBEDDERS` names others that some tenant's index is still made with, or shall be made with. An
+embedder's `name` is part of the index generation, so vectors of two embedders never meet.
 """
 
 import hashlib
@@ -42,16 +43,36 @@ def embedder() -> Embedder:
 
 def named(name: str) -> Embedder:
     """The embedder that made a generation's vectors, whatever the setting says now; raises `UnknownEmbedder`."""
-    chosen = embedder()
-    return chosen if chosen.name == name else _bundled(name)
+    ours = embedder()
+    return ours if ours.name == name else _other(name)
+
+
+def chosen(given: str) -> Embedder:
+    """The embedder an operator means: by its own name, by a short name, or by a dotted path among the settings'."""
+    if given in (settings.EMBEDDER, ""):
+        return embedder()
+    return _made(given) if given in (*_NAMED, *settings.EMBEDDERS) else named(given)
 
 
 @cache
-def _bundled(name: str) -> Embedder:
+def _made(choice: str) -> Embedder:
+    made: Embedder = import_string(_NAMED.get(choice, choice))()
+    return made
+
+
+def _other(name: str) -> Embedder:
     for kind in (MiniLM, HashEmbedder):
         if kind.name == name:
-            return kind()
-    raise UnknownEmbedder(f"no embedder is called {name!r}: set EMBEDDER to the one that made the index")
+            return _bundled(kind)
+    for choice in settings.EMBEDDERS:
+        if (found := _made(choice)).name == name:
+            return found
+    raise UnknownEmbedder(f"no embedder is called {name!r}: add the one that made the index to EMBEDDERS")
+
+
+@cache
+def _bundled(kind: "type[MiniLM | HashEmbedder]") -> Embedder:
+    return kind()
 
 
 class UnknownEmbedder(RuntimeError):

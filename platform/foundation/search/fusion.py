@@ -4,8 +4,8 @@ Measured on LoCoMo's turns: reciprocal rank fusion falls below its own BM25 arm;
 above both arms.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from uuid import UUID
 
 from foundation.search.port import Hit
@@ -18,7 +18,7 @@ ALIKE = 1e-3
 @dataclass(frozen=True, slots=True)
 class Fused:
     """A result. `lexical` and `dense` are each arm's score between its worst (0) and best (1) candidate, `fused` is
-    their weighted sum, and `score`, by which results are ordered, is that with what `priors` added."""
+    their weighted sum; `priors`, by name, is what its company added to that (module `priors`)."""
 
     id: UUID
     version: int
@@ -27,17 +27,15 @@ class Fused:
     fused: float
     group: bytes | None = None
     position: int | None = None
-    neighbours: float = 0.0
-    session: float = 0.0
+    words: Mapping[int, float] = field(default_factory=dict)
+    named: bool = False
+    asks: bool = False
+    priors: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def score(self) -> float:
-        return self.fused + self.neighbours + self.session
-
-    @property
-    def priors(self) -> dict[str, float]:
-        """What was added to `fused`, by name."""
-        return {name: value for name in ("neighbours", "session") if (value := getattr(self, name))}
+        """What results are ordered by."""
+        return self.fused + sum(self.priors.values())
 
 
 def fuse(hits: Sequence[Hit], *, lexical_weight: float = LEXICAL_WEIGHT) -> list[Fused]:
@@ -56,6 +54,9 @@ def fuse(hits: Sequence[Hit], *, lexical_weight: float = LEXICAL_WEIGHT) -> list
             fused=lexical_weight * words + (1 - lexical_weight) * meaning,
             group=hit.group,
             position=hit.position,
+            words=hit.words,
+            named=hit.named,
+            asks=hit.asks,
         )
         for hit, words, meaning in zip(hits, lexical, dense, strict=True)
     ]

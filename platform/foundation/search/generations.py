@@ -8,6 +8,7 @@ of the PostgreSQL engine's either: UNLOGGED content is in no backup.
 from collections.abc import Sequence
 from uuid import UUID, uuid4
 
+from foundation.kernel.clock import now
 from foundation.kernel.rows import first
 from foundation.kernel.scope import tenant_transaction
 from foundation.search import models
@@ -17,7 +18,8 @@ from foundation.search.sql import Clause, conjunction, execute
 
 NOTHING_YET = UUID(int=0)
 """The token of a generation whose beacon is kept elsewhere, as long as nothing was ever put: empty is whole."""
-_LIVE = (models.Generation.State.ACTIVE.value, models.Generation.State.BUILDING.value)
+_State = models.Generation.State
+_LIVE = (_State.ACTIVE.value, _State.BUILDING.value, _State.DRAINING.value)
 _WHOLE = """SELECT g.number FROM search_generation g
 JOIN search_beacon b ON b.tenant_id = g.tenant_id AND b.id = g.token WHERE {where}"""
 
@@ -28,7 +30,7 @@ def active(embedder: str, dim: int) -> Generation:
     Another embedder than the setting's may be active: `begin` a new generation to swap.
     """
     with tenant_transaction():
-        found = first(models.Generation, "state = %s", [models.Generation.State.ACTIVE.value])
+        found = first(models.Generation, "state = %s", [_State.ACTIVE.value])
         return _value(found or _first(embedder, dim))
 
 
@@ -50,9 +52,18 @@ def rows() -> list[models.Generation]:
 
 
 def lock() -> dict[int, models.Generation]:
-    """Every live generation of the tenant, locked until the transaction ends: one writer of an index at a time."""
-    rows = models.Generation.objects.select_for_update().filter(state__in=_LIVE).order_by("number")
-    return {row.number: row for row in rows}
+    """Every live generation of the tenant, locked until the transaction ends: one writer of an index at a time.
+
+    Whoever waited for the lock sees only the rows it waited for; one that was begun meanwhile must not be missed (a
+    removal would leave it what is gone), so the rows are read until there are no more of them.
+    """
+    locked: dict[int, models.Generation] = {}
+    while True:
+        rows = models.Generation.objects.select_for_update().filter(state__in=_LIVE).order_by("number")
+        found = {row.number: row for row in rows}
+        if found.keys() == locked.keys():
+            return found
+        locked = found
 
 
 def whole(numbers: Sequence[int]) -> set[int]:
@@ -61,24 +72,55 @@ def whole(numbers: Sequence[int]) -> set[int]:
     return {number for (number,) in execute(_WHOLE.format(where=where.sql), where.values)}
 
 
-def begin(embedder: str, dim: int) -> Generation:
-    """A new, empty generation, under a key of its own: written from now on, asked after `activate`."""
+def begin(embedder: str, dim: int, *, least: int = 1) -> Generation:
+    """A new, empty generation, under a key of its own: written from now on, asked after `activate`. `least`: numbers
+    below it are not taken (their keys are gone)."""
     with tenant_transaction():
-        numbers = models.Generation.objects.select_for_update().order_by("-number").values_list("number", flat=True)
-        return _value(_make(next(iter(numbers), 0) + 1, embedder, dim, models.Generation.State.BUILDING))
+        lock()
+        return _value(_make(max(next_number(), least), embedder, dim, _State.BUILDING))
 
 
-def activate(generation: Generation) -> Generation | None:
-    """Ask `generation` from now on; returns the one it replaces, which is no longer written: `purge` and destroy it."""
+def next_number() -> int:
+    """The number after the highest there was (inside a transaction)."""
+    highest = models.Generation.objects.order_by("-number").values_list("number", flat=True).first()
+    return (highest or 0) + 1
+
+
+def activate(generation: Generation, *, drain: bool = False) -> Generation | None:
+    """Ask `generation` from now on; returns the one it replaces, if that is another.
+
+    The old one is retired, no longer written nor asked: `scrub` and destroy its key. With `drain` it is still written,
+    and answers whoever made a plan before, until `retire`.
+    """
     with tenant_transaction():
         rows = lock()
-        old = next((row for row in rows.values() if row.state == models.Generation.State.ACTIVE), None)
+        old = next((row for row in rows.values() if row.state == _State.ACTIVE), None)
         if old and old.number == generation.number:
             return None
         if old:
-            models.Generation.objects.filter(id=old.id).update(state=models.Generation.State.RETIRED)
-        models.Generation.objects.filter(number=generation.number).update(state=models.Generation.State.ACTIVE)
+            models.Generation.objects.filter(id=old.id).update(state=_State.DRAINING if drain else _State.RETIRED)
+        models.Generation.objects.filter(number=generation.number).update(state=_State.ACTIVE)
         return _value(old) if old else None
+
+
+def retire(number: int) -> None:
+    """Write and ask this generation no more, unless it is the active one (idempotent)."""
+    with tenant_transaction():
+        lock()
+        models.Generation.objects.filter(number=number).exclude(state=_State.ACTIVE).update(state=_State.RETIRED)
+
+
+def numbered(number: int) -> Generation:
+    """The generation of that number, live or not. Opens or joins a transaction."""
+    with tenant_transaction():
+        return _value(models.Generation.objects.get(number=number))
+
+
+def owe() -> None:
+    """Note that the live generations' keys have been used for something that is erased now (inside a transaction). One
+    that is begun at the same time is among them, or was begun after the removal."""
+    lock()
+    models.Generation.objects.filter(state__in=_LIVE, owed_since=None).update(owed_since=now())
 
 
 def mark_whole(row: models.Generation) -> None:
@@ -91,9 +133,9 @@ def mark_whole(row: models.Generation) -> None:
 
 def _first(embedder: str, dim: int) -> models.Generation:
     """The first generation, made once however many ask at the same time: a unique key settles it."""
-    made = _new(1, embedder, dim, models.Generation.State.ACTIVE)
+    made = _new(1, embedder, dim, _State.ACTIVE)
     models.Generation.objects.bulk_create([made], ignore_conflicts=True)
-    found: models.Generation = models.Generation.objects.get(state=models.Generation.State.ACTIVE)
+    found: models.Generation = models.Generation.objects.get(state=_State.ACTIVE)
     if found.id == made.id:
         _light(made)
     return found

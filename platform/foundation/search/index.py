@@ -21,23 +21,29 @@ What is searched is one text per version, by the recipe of `searched_text`. Its 
 of recall to the words and more to the vectors (LoCoMo).
 """
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import islice
 from uuid import UUID
 
 import numpy as np
 
 from foundation.kernel.clock import now
+from foundation.kernel.problems import Erased, Unavailable
 from foundation.kernel.scope import current_tenant, tenant_transaction
 from foundation.keyring import keys
 from foundation.search import blind, embedders, generations, port, questions
-from foundation.search.analysis import document_terms, query_terms
+from foundation.search.analysis import document_terms, query_marks, query_terms
 from foundation.search.embedders import Vectors
 from foundation.search.engine import engine
 from foundation.search.fusion import Fused, fuse
+from foundation.search.marks import Marks
 from foundation.search.port import Document, Generation, Plan
 from foundation.search.priors import with_priors
+
+_CHUNK = 200
+RETRY_AFTER = 5  # seconds
 
 # Not the locale's names: the same text everywhere.
 _MONTHS = (
@@ -50,7 +56,8 @@ _MONTHS = (
 class Entry:
     """One version of one record, as its keeper knows it. `text` comes from `searched_text`.
 
-    `embedding` is a unit row made by the embedder named `embedder`; None, or another embedder's, is made anew.
+    `embedding` is a unit row made by the embedder named `embedder`, `others` are those of other embedders by name; what
+    a generation needs and is not there is made anew.
     """
 
     collection: port.Collection
@@ -64,6 +71,7 @@ class Entry:
     recorded_at: datetime
     embedding: Vectors | None = None
     embedder: str = ""
+    others: Mapping[str, Vectors] = field(default_factory=dict)
     labels: Collection[str] = ()
     subjects: Collection[UUID | str] = ()
     session: str | None = None
@@ -72,6 +80,10 @@ class Entry:
     valid_to: datetime | None = None
     superseded_at: datetime | None = None
     expires_at: datetime | None = None
+
+    def by(self, embedder: str) -> Vectors | None:
+        """Its embedding by the embedder of that name, where there is one."""
+        return self.embedding if self.embedder == embedder else self.others.get(embedder)
 
 
 def searched_text(content: str, *, speaker: str | None = None, at: datetime | None = None) -> str:
@@ -94,10 +106,45 @@ def unpack(packed: bytes) -> Vectors:
     return np.frombuffer(packed, dtype="<f2").astype(np.float32)
 
 
-def documents(entries: Sequence[Entry]) -> list[Document]:
-    """The documents of `entries` in every live generation. Outside any transaction: it may make keys and embed."""
+def documents(entries: Sequence[Entry], into: Sequence[Generation] | None = None) -> list[Document]:
+    """The documents of `entries` in every live generation, or in those of `into`. Outside any transaction: it may make
+    keys and embed. Raises `Erased` for a generation whose key is gone: ask again which are live."""
+    chosen = written_to() if into is None else into
+    return [document for generation in chosen for document in _encoded(entries, generation)]
+
+
+def written_to() -> list[Generation]:
+    """Every live generation, the active one first; the tenant's first is made if it has none."""
     _active()
-    return [document for generation in generations.live() for document in _encoded(entries, generation)]
+    return generations.live()
+
+
+def free_number() -> int:
+    """The next generation's number: one whose key was not destroyed (as after the restore of an older database). That
+    key stands when this returns. Outside any transaction."""
+    with tenant_transaction():
+        number = generations.next_number()
+    while True:
+        try:
+            keys.named("index", str(number))
+        except Erased:
+            number += 1
+        else:
+            return number
+
+
+def opens(generation: Generation) -> bool:
+    """Whether its key is there: it is not after the restore of an older database beside a newer keyring."""
+    try:
+        _key(generation)
+    except Erased:
+        return False
+    return True
+
+
+def key_id(number: int) -> UUID:
+    """The id of a generation's key, by which it is destroyed."""
+    return keys.id_of("index", str(number))
 
 
 def plan(
@@ -113,21 +160,25 @@ def plan(
     as_of: datetime | None = None,
     known_at: datetime | None = None,
     embedding: Vectors | None = None,
+    made_by: str = "",
     words: bool = True,
+    generation: Generation | None = None,
 ) -> Plan:
     """The plan for a question. `spaces` None: all of the tenant's; empty: none. Outside any transaction.
 
-    `embedding`: the question's own, where the caller has it (shape (dim,), by this deployment's embedder). Without
+    `embedding`: the question's own, where the caller has it (shape (dim,), by the embedder named `made_by`, else this
+    deployment's); one by another embedder than the generation's is not used. Without
     `words` the question is asked by its meaning alone, which is what the nearest neighbours of a text are.
+    `generation`: another than the active one, where two are compared.
     """
-    generation = _active()
-    key = _key(generation)
+    generation = generation or _active()
+    key = _key_for_asking(generation)
     return Plan(
         generation=generation.number,
         spaces=None if spaces is None else frozenset(spaces),
         roles=frozenset(roles),
         terms=query_terms(question, blind.subkey(key, "terms")) if words else {},
-        vector=_vector(question, embedding, generation, key),
+        vector=_vector(question, embedding, made_by, generation, key),
         at=now(),
         k=k,
         collection=collection,
@@ -136,11 +187,12 @@ def plan(
         subjects=frozenset(blind.keyed(key, "subject", str(subject)) for subject in subjects),
         as_of=as_of,
         known_at=known_at,
+        marks=query_marks(question, blind.subkey(key, "terms")) if words else Marks(),
     )
 
 
-def _vector(question: str, embedding: Vectors | None, generation: Generation, key: bytes) -> Vectors:
-    if embedding is not None and embedders.embedder().name == generation.embedder:
+def _vector(question: str, embedding: Vectors | None, made_by: str, generation: Generation, key: bytes) -> Vectors:
+    if embedding is not None and (made_by or embedders.embedder().name) == generation.embedder:
         rotated: Vectors = blind.rotate(embedding[np.newaxis], key)[0]
         return rotated
     return questions.vector(question, embedders.named(generation.embedder), key)
@@ -171,8 +223,9 @@ def rebuild(read: Callable[[], Iterable[Entry]], generation: Generation) -> int:
 
 
 def _lazily(read: Callable[[], Iterable[Entry]], generation: Generation) -> Iterator[Document]:
-    for entry in read():
-        yield from _encoded([entry], generation)
+    given = iter(read())
+    while chunk := list(islice(given, _CHUNK)):
+        yield from _encoded(chunk, generation)
 
 
 def _active() -> Generation:
@@ -183,6 +236,14 @@ def _active() -> Generation:
 def _key(generation: Generation) -> bytes:
     """The generation's index key: its number is the key's epoch."""
     return keys.named("index", str(generation.number))
+
+
+def _key_for_asking(generation: Generation) -> bytes:
+    """The same; raises `Unavailable` where it is gone: a new generation is on its way."""
+    try:
+        return _key(generation)
+    except Erased:
+        raise Unavailable("The search index is being rebuilt.", retry_after=RETRY_AFTER) from None
 
 
 def _encoded(entries: Sequence[Entry], generation: Generation) -> list[Document]:
@@ -199,10 +260,10 @@ def _embeddings(entries: Sequence[Entry], generation: Generation) -> Vectors:
     rows = np.zeros((len(entries), generation.dim), dtype=np.float32)
     missing = []
     for number, entry in enumerate(entries):
-        if entry.embedding is None or entry.embedder != generation.embedder:
+        if (embedding := entry.by(generation.embedder)) is None:
             missing.append(number)
         else:
-            rows[number] = entry.embedding / np.linalg.norm(entry.embedding)
+            rows[number] = embedding / np.linalg.norm(embedding)
     if missing:
         rows[missing] = embedders.named(generation.embedder).embed([entries[number].text for number in missing])
     return rows

@@ -9,6 +9,7 @@ from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from pgvector.django import HalfVectorField, SparseVectorField
 
+from foundation.kernel.clock import now
 from foundation.kernel.models import TenantOwned
 
 
@@ -18,6 +19,7 @@ class Generation(TenantOwned):
     class State(models.TextChoices):
         BUILDING = "building"  # written to, not yet asked
         ACTIVE = "active"  # written to and asked: one at a time
+        DRAINING = "draining"  # written to and still answering whoever asked before the switch
         RETIRED = "retired"  # emptied; its key may be destroyed
 
     number = models.PositiveIntegerField()
@@ -25,6 +27,48 @@ class Generation(TenantOwned):
     dim = models.PositiveIntegerField()
     state = models.CharField(max_length=16, choices=State)
     token = models.UUIDField()
+    owed_since = models.DateTimeField(null=True)  # since when its key has been used for something that is erased
+
+
+class Swap(TenantOwned):
+    """A tenant's generation gives way to another: a re-key, or another embedder. One at a time; its id is also that of
+    the operation by which clients see it.
+
+    `cursor` is the last record that was written, `done` of `total` records; `embedded` counts the versions whose
+    embedding was made anew. The guard's figures are counts of `questions`.
+    """
+
+    class Cause(models.TextChoices):
+        ERASURE = "erasure"  # the old key was used for something that is erased
+        OPERATOR = "operator"
+
+    class State(models.TextChoices):
+        FILLING = "filling"
+        CHECKING = "checking"
+        DRAINING = "draining"  # the new one is asked, the old one may still answer
+        DROPPING = "dropping"  # the old one and its key
+        DONE = "done"
+        DISCARDING = "discarding"  # the new one and its key: it did not pass
+        STOPPED = "stopped"
+
+    old = models.PositiveIntegerField()
+    new = models.PositiveIntegerField()
+    cause = models.CharField(max_length=16, choices=Cause)
+    state = models.CharField(max_length=16, choices=State, default=State.FILLING)
+    cursor = models.UUIDField(null=True)
+    done = models.PositiveIntegerField(default=0)
+    total = models.PositiveIntegerField(default=0)
+    embedded = models.PositiveIntegerField(default=0)
+    least = models.PositiveIntegerField()  # per mille of what the old one finds that the new one must find
+    questions = models.PositiveIntegerField(default=0)
+    alike = models.PositiveIntegerField(default=0)
+    found_before = models.PositiveIntegerField(default=0)
+    found_after = models.PositiveIntegerField(default=0)
+    failure = models.CharField(max_length=64, default="")  # an error's class, or why it was stopped
+    begun_at = models.DateTimeField(default=now)
+    changed_at = models.DateTimeField(default=now)
+    switched_at = models.DateTimeField(null=True)
+    finished_at = models.DateTimeField(null=True)
 
 
 class Beacon(TenantOwned):

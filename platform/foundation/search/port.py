@@ -13,6 +13,7 @@ from typing import Protocol
 from uuid import UUID
 
 from foundation.search.embedders import Vectors
+from foundation.search.marks import Marks
 
 ACL = "acl:"  # a label `acl:<role>` restricts a record to the roles so named
 REMOVE = "search.remove"  # the outbox's kind of a removal that an engine owes
@@ -126,11 +127,12 @@ class Plan:
     subjects: frozenset[bytes] = field(default_factory=frozenset)
     as_of: datetime | None = None
     known_at: datetime | None = None
+    marks: Marks = field(default_factory=Marks)
 
     @property
     def depth(self) -> int:
-        """How many candidates each arm brings to the fusion."""
-        return max(100, 2 * self.k)
+        """How many candidates each arm brings to the fusion. A question without words has one arm, and none to fuse."""
+        return max(150, 2 * self.k) if self.terms else 2 * self.k
 
     @property
     def in_the_past(self) -> bool:
@@ -139,7 +141,11 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """A candidate: its scores as the arms gave them (None: the arm did not bring it), before any fusion."""
+    """A candidate: its scores as the arms gave them (None: the arm did not bring it), before any fusion.
+
+    `words`: what each of the question's heaviest terms adds to `lexical`. `named`: the question names its speaker;
+    `asks`: it ends by asking (see `marks`).
+    """
 
     id: UUID
     version: int
@@ -147,6 +153,9 @@ class Hit:
     dense: float | None
     group: bytes | None = None
     position: int | None = None
+    words: Mapping[int, float] = field(default_factory=dict)
+    named: bool = False
+    asks: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,7 +229,8 @@ class SearchEngine(Protocol):
         """Empty the tenant's index, tombstones included."""
 
     def scrub(self) -> None:
-        """Take the bytes of what was removed off the disk, as far as the engine can; outside any transaction."""
+        """Take what generations that are no longer live held, and the bytes of what was removed, off the disk, as far
+        as the engine can; outside any transaction. Idempotent."""
 
     def parity(self, generation: Generation, collection: Collection, expected: Iterable[Expected]) -> Parity:
         """Compare with the versions that should be there."""

@@ -12,7 +12,7 @@ from uuid import UUID
 from foundation.kernel.problems import Integrity, Unavailable
 from foundation.kernel.scope import current_work, tenant_transaction
 from foundation.search import generations, models, statistics
-from foundation.search.analysis import weigh
+from foundation.search.analysis import weigh, witnesses
 from foundation.search.port import (
     ACTIVE,
     Collection,
@@ -46,17 +46,22 @@ _STANDING = """SELECT id, revision, generation, collection, space_id, acl,
 CASE WHEN state = %s AND superseded_at = %s THEN lex::text END FROM search_entry WHERE {where} FOR UPDATE"""
 
 # The nearest by meaning alone: nothing of the words is read.
-_NEAREST = """SELECT tenant_id, record_id, version, NULL, -(vec <#> %s::halfvec) AS dense, session, position
+_NEAREST = """SELECT tenant_id, record_id, version, NULL, -(vec <#> %s::halfvec) AS dense, session, position, NULL
 FROM search_entry WHERE vec IS NOT NULL AND {where} ORDER BY dense DESC, record_id, version LIMIT %s"""
 
-# The candidates are scored once, after every bound; each arm then names its best, which keep both their scores.
+# The candidates are scored once, after every bound; each arm then names its best, which keep both their scores. Only of
+# those is told what each term and mark brought.
 _SEARCH = """WITH candidate AS MATERIALIZED (
-  SELECT tenant_id, record_id, version, -(lex <#> %s::sparsevec) AS lexical, -(vec <#> %s::halfvec) AS dense,
+  SELECT tenant_id, id, record_id, version, -(lex <#> %s::sparsevec) AS lexical, -(vec <#> %s::halfvec) AS dense,
          session, position
-    FROM search_entry WHERE {where})
-(SELECT * FROM candidate WHERE lexical > 0 ORDER BY lexical DESC, record_id, version LIMIT %s)
-UNION
-(SELECT * FROM candidate WHERE dense IS NOT NULL ORDER BY dense DESC, record_id, version LIMIT %s)"""
+    FROM search_entry WHERE {where}),
+best AS (
+  (SELECT * FROM candidate WHERE lexical > 0 ORDER BY lexical DESC, record_id, version LIMIT %s)
+  UNION
+  (SELECT * FROM candidate WHERE dense IS NOT NULL ORDER BY dense DESC, record_id, version LIMIT %s))
+SELECT tenant_id, record_id, version, lexical, dense, best.session, best.position, ARRAY[{each}]::real[]
+  FROM best JOIN search_entry entry USING (tenant_id, id, record_id, version)"""
+_TOLD = "-(entry.lex <#> %s::sparsevec)"
 
 
 class PostgresEngine:
@@ -81,7 +86,11 @@ class PostgresEngine:
             self.remove(keys)
 
     def scrub(self) -> None:
-        """Nothing of ours is in WAL or backups; the tables' own pages are VACUUM's, which no role of ours may run."""
+        """Nothing of ours is in WAL or backups; the tables' own pages are VACUUM's, which no role of ours may run. So
+        all there is to do is to delete the generations that are no longer live."""
+        with tenant_transaction():
+            retired = models.Generation.objects.filter(state=models.Generation.State.RETIRED)
+            self._empty(list(retired.values_list("number", flat=True)))
 
     def search(self, plan: Plan) -> list[Hit]:
         self._demand_whole(plan.generation)
@@ -91,9 +100,12 @@ class PostgresEngine:
         if not plan.terms:
             return _nearest(plan, where)
         found = self.statistics(plan)
-        question = sparse(weigh(plan.terms, found.documents, found.frequencies))
-        values = [question, dense(plan.vector), *where.values, plan.depth, plan.depth]
-        return [_hit(row) for row in execute(_SEARCH.format(where=where.sql), values)]
+        weights = weigh(plan.terms, found.documents, found.frequencies)
+        terms = witnesses(weights)
+        told = [*({term: weights[term]} for term in terms), *_sought(plan)]
+        statement = _SEARCH.format(where=where.sql, each=", ".join([_TOLD] * len(told)))
+        values = [sparse(weights), dense(plan.vector), *where.values, plan.depth, plan.depth, *map(sparse, told)]
+        return [_hit(row, terms) for row in execute(statement, values)]
 
     def statistics(self, plan: Plan) -> Statistics:
         return statistics.past(plan) if plan.in_the_past else statistics.present(plan)
@@ -165,6 +177,12 @@ class PostgresEngine:
         return {(record_id, version): revision for record_id, version, revision in rows}
 
 
+def _sought(plan: Plan) -> list[dict[int, float]]:
+    """The marks: any of the speakers, and asking."""
+    asks = {} if plan.marks.asks is None else {plan.marks.asks: 1.0}
+    return [dict.fromkeys(plan.marks.speakers, 1.0), asks]
+
+
 def _nearest(plan: Plan, where: Clause) -> list[Hit]:
     if plan.vector is None:
         return []
@@ -182,11 +200,15 @@ def _stood(ids: Sequence[UUID]) -> dict[UUID, tuple[int, Share | None]]:
     }
 
 
-def _hit(row: tuple[Any, ...]) -> Hit:
-    tenant_id, record_id, version, lexical, similar, session, position = row
+def _hit(row: tuple[Any, ...], terms: Sequence[int] = ()) -> Hit:
+    """`terms`: whose shares are told, with those of the marks after them."""
+    tenant_id, record_id, version, lexical, similar, session, position, told = row
     if tenant_id != current_work().tenant_id:
         raise Integrity("The search engine answered with another tenant's row.")
-    return Hit(record_id, version, lexical, similar, bytes(session) if session is not None else None, position)
+    group = bytes(session) if session is not None else None
+    *shares, named, asks = told or (0, 0)
+    words = {term: share for term, share in zip(terms, shares, strict=True) if share > 0}
+    return Hit(record_id, version, lexical, similar, group, position, words, named > 0, asks > 0)
 
 
 def _chunks(items: Iterable[_Item]) -> Iterator[list[_Item]]:

@@ -12,6 +12,7 @@ from memwrit.embedded.postgres import Cluster
 # What each process is given beside the settings everyone shares (security.md §1).
 WEB = frozenset({"DATABASE_URL", "KEYRING_DATABASE_URL"})
 TICK = WEB | {"DATABASE_SEQUENCER_URL", "DATABASE_RELAY_URL", "DATABASE_ERASER_URL", "KEYRING_ERASER_URL"}
+WORKER = WEB | {"DATABASE_ERASER_URL", "KEYRING_ERASER_URL"}
 OWNERS = frozenset({"DATABASE_OWNER_URL", "KEYRING_OWNER_URL"})
 ALL = TICK | OWNERS | {"DATABASE_BACKUP_URL"}
 

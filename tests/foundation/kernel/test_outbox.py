@@ -1,14 +1,19 @@
 """The outbox: work survives its failures, runs in its tenant's scope, and stays visible when it is given up."""
 
 import itertools
+import time
+from collections import Counter
 from datetime import timedelta
 
 import pytest
 
-from foundation.kernel import outbox
+from foundation.kernel import leasing, outbox
 from foundation.kernel.clock import now
+from foundation.kernel.leasing import Queue
 from foundation.kernel.models import WorkItem
+from foundation.kernel.problems import Unavailable
 from foundation.kernel.scope import current_tenant, tenant_scope, tenant_transaction
+from tests.conftest import new_tenant
 
 numbers = itertools.count()
 
@@ -113,9 +118,9 @@ def test_work_that_waits_for_strangers_can_be_run_apart(tenant, handled):
     owe(kind, n=1)
     with tenant_transaction():
         outbox.enqueue(kind, {"n": 2}, queue=outbox.SLOW)
-    outbox.run_due(slow=False)
+    outbox.run_due(queues=set(Queue) - {Queue.SLOW})
     assert calls == [(tenant, [1])]
-    outbox.run_due(slow=True)
+    outbox.run_due(queues={Queue.SLOW})
     assert calls == [(tenant, [1]), (tenant, [2])]
 
 
@@ -125,3 +130,118 @@ def test_without_a_worker_of_its_own_slow_work_is_done_with_the_rest(tenant, han
         outbox.enqueue(kind, {"n": 1}, queue=outbox.SLOW)
     outbox.run_due()
     assert calls == [(tenant, [1])]
+
+
+def test_work_for_a_queue_that_nobody_works_is_refused(tenant):
+    with pytest.raises(ValueError, match="nowhere"), tenant_transaction():
+        outbox.enqueue("test.kind", {}, queue="nowhere")
+
+
+def test_what_somebody_runs_is_left_to_him_until_his_claim_ends(tenant, handled):
+    kind, calls = handled
+    item = owe(kind, n=1)
+    outbox._claim(kind, [item])
+    outbox.run_items(tenant, kind, [item])
+    assert calls == []
+    with tenant_transaction():
+        WorkItem.objects.filter(kind=kind).update(due=now() - timedelta(seconds=1))
+    outbox.run_items(tenant, kind, [item])
+    assert calls == [(tenant, [1])]
+
+
+def test_a_claim_is_kept_alive_while_its_work_lasts(tenant, handled, monkeypatch):
+    kind, _ = handled
+    monkeypatch.setattr(outbox, "CLAIM", timedelta(seconds=0.3))
+    item, seen = owe(kind, n=1), []
+
+    @outbox.handles(kind)
+    def slow(refs):
+        time.sleep(0.8)
+        seen.extend(outbox._claim(kind, [item]).refs)
+
+    outbox.run_items(tenant, kind, [item])
+    assert seen == []
+    assert items(kind) == []
+
+
+def test_items_whose_runner_died_are_run_each_alone(tenant, handled):
+    kind, calls = handled
+    ids = [owe(kind, n=n) for n in range(3)]
+    outbox._claim(kind, ids[:2])
+    with tenant_transaction():
+        WorkItem.objects.filter(kind=kind).update(due=now() - timedelta(seconds=1))
+    outbox.run_items(tenant, kind, ids)
+    assert [ns for _, ns in calls] == [[2], [0], [1]]
+
+
+def test_an_item_whose_runners_keep_dying_is_dead(tenant, handled):
+    kind, calls = handled
+    item = owe(kind, n=1)
+    for _ in range(outbox.MOST_ATTEMPTS):
+        outbox._claim(kind, [item])
+        with tenant_transaction():
+            WorkItem.objects.filter(kind=kind).update(due=now() - timedelta(seconds=1))
+    outbox.run_items(tenant, kind, [item])
+    assert calls == []
+    assert (items(kind)[0].state, items(kind)[0].failure) == ("dead", outbox.LOST)
+
+
+def test_what_waits_for_a_part_that_is_away_never_dies_of_it(tenant, handled):
+    kind, _ = handled
+    item = owe(kind, n=1)
+
+    @outbox.handles(kind)
+    def away(refs):
+        raise Unavailable
+
+    for _ in range(outbox.MOST_ATTEMPTS + 1):
+        outbox.run_items(tenant, kind, [item])
+    (left,) = items(kind)
+    assert (left.state, left.attempts, left.failure) == ("due", 0, "Unavailable")
+    assert left.due > now()
+
+
+def test_nothing_is_begun_when_time_is_up_and_what_is_left_is_due(tenant, handled):
+    kind, calls = handled
+    ids = [owe(kind, n=1), owe(kind, n=2, fail=True)]
+    outbox.run_items(tenant, kind, ids, until=time.monotonic() - 1)
+    assert calls == []
+    assert [(each.runner, each.due <= now()) for each in items(kind)] == [(None, True)] * 2
+
+
+@pytest.fixture
+def crowd(monkeypatch, tenant, handled):
+    """Four tenants that have much waiting, and how many of them a lease serves."""
+    kind, _ = handled
+    monkeypatch.setattr(leasing, "WINDOW", 20)
+    monkeypatch.setattr(leasing, "_turns", leasing.Turns())
+    while outbox.run_due():
+        pass
+    tenants = [new_tenant() for _ in range(4)]
+    for each in tenants:
+        with tenant_scope(each), tenant_transaction():
+            outbox.enqueue_many(kind, [{"n": n} for n in range(30)])
+    return tenants
+
+
+def served(limit):
+    return [lease.tenant_id for lease in leasing.lease_queue(Queue.INDEX, limit)]
+
+
+def test_of_a_long_backlog_every_tenant_is_served_alike(crowd):
+    assert Counter(served(8)) == dict.fromkeys(crowd, 2)
+
+
+def test_with_more_tenants_than_places_the_round_goes_on_where_it_stood(crowd):
+    assert Counter(served(3) + served(3) + served(2)) == dict.fromkeys(crowd, 2)
+
+
+def test_a_newcomer_need_not_wait_until_a_backlog_is_done(crowd, tenant, handled):
+    owe(handled[0], n=1)
+    assert tenant in served(8)
+
+
+def test_a_backlog_is_leased_in_the_order_it_fell_due(crowd):
+    with tenant_scope(crowd[0]), tenant_transaction():
+        first = list(WorkItem.objects.order_by("due", "id").values_list("id", flat=True)[:2])
+    assert [lease.id for lease in leasing.lease_queue(Queue.INDEX, 8) if lease.tenant_id == crowd[0]] == first

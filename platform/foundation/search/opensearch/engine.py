@@ -199,7 +199,7 @@ class OpenSearchEngine:
         total, *held = self._ask(row, asked)
         number = _number(total)
         if not plan.terms or not number:
-            return Statistics(number, {})
+            return Statistics(number, dict.fromkeys(plan.terms, 0))
         buckets = field(held[0], "aggregations", "terms", "buckets")
         return Statistics(number, {term: field(buckets, str(term), "doc_count") for term in plan.terms})
 

@@ -81,13 +81,13 @@ def test_hits_and_scores_are_those_of_a_store_that_holds_only_what_is_permitted(
 
 
 def test_each_arm_brings_its_best_and_no_more(tenant):
-    documents = [document(f"seat {'aisle ' * (number % 7)}") for number in range(150)]
+    documents = [document(f"seat {'aisle ' * (number % 7)}") for number in range(220)]
     put(*documents)
     asked = plan("aisle", k=10)
     exact = expected_scores(documents, asked)
     hits = scores(search(asked))
     by_words = sorted((key for key in exact if exact[key][0] > 0), key=lambda key: -exact[key][0])
-    assert asked.depth == 100
+    assert asked.depth == 150
     assert len(hits) <= 2 * asked.depth
     assert exact[by_words[9]][0] == pytest.approx(
         sorted((score[0] for score in hits.values()), reverse=True)[9], abs=1e-3

@@ -1,0 +1,139 @@
+"""Leases: which due items the relay hands out next. Fair between tenants, whatever any of them has waiting.
+
+The relay's role sees ids, kinds, queues and due times of every tenant, and nothing else.
+"""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from uuid import UUID
+
+from django.db import connections, transaction
+
+LEASE = timedelta(minutes=5)
+"""How long a handed-out item may take to reach somebody who runs it. Who does claims it anew, for as long as he runs
+it: then it is his claim that counts."""
+WINDOW = 1000
+"""Up to so many due items are ranked as they are. Of more, each tenant is asked for its first ones, so that the cost
+does not grow with what one tenant has waiting (100,000 items: see docs/decisions/fair-leases.md)."""
+
+
+class Queue(StrEnum):
+    """Classes of work. Each may have workers of its own, and none waits for another's."""
+
+    FORGET = "forget"  # what must be gone: retirements, erasures, bytes on the index's disks
+    INDEX = "index"  # what makes a change visible
+    ADMISSION = "admission"  # submissions judged again: as heavy as a write
+    RETENTION = "retention"  # what time takes away
+    SLOW = "slow"  # what waits for strangers
+
+
+EVERY = tuple(Queue)
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """One leased item: nothing but what the relay may see. `until`: when it is due again if nobody claims it."""
+
+    tenant_id: UUID
+    id: UUID
+    kind: str
+    queue: Queue
+    until: datetime
+
+
+class Turns:
+    """Where the round over the tenants of each queue stands, so that with more tenants than places none is left out."""
+
+    def __init__(self) -> None:
+        self._last: dict[Queue, UUID] = {}
+
+    def last(self, queue: Queue) -> UUID:
+        return self._last.get(queue, UUID(int=0))
+
+    def took(self, queue: Queue, leases: Sequence[Lease]) -> None:
+        """Remember who was served, last in the round."""
+        last = self.last(queue)
+        served = sorted({lease.tenant_id for lease in leases}, key=lambda each: (each <= last, each))
+        self._last[queue] = served[-1]
+
+
+_turns = Turns()
+
+
+def lease_due(limit: int, queues: Collection[Queue] = EVERY) -> list[Lease]:
+    """Put up to `limit` due items of each queue out of others' reach for a lease, every tenant in its turn."""
+    return [lease for queue in waiting_queues(queues) for lease in lease_queue(queue, limit)]
+
+
+def waiting_queues(queues: Collection[Queue] = EVERY) -> list[Queue]:
+    """Those of `queues` in which something is due."""
+    with connections["relay"].cursor() as cursor:
+        cursor.execute(_WAITING, [[queue.value for queue in queues]])
+        return [Queue(name) for (name,) in cursor.fetchall()]
+
+
+def lease_queue(queue: Queue, limit: int) -> list[Lease]:
+    """Lease up to `limit` due items of one queue, round-robin over the tenants that have any."""
+    values = {"queue": queue.value, "window": WINDOW, "limit": limit, "last": _turns.last(queue)}
+    with transaction.atomic(using="relay"), connections["relay"].cursor() as cursor:
+        cursor.execute(_LEASE, values | {"seconds": LEASE.total_seconds()})
+        leases = [Lease(tenant, item, kind, queue, until) for tenant, item, kind, until in cursor.fetchall()]
+    if leases:
+        _turns.took(queue, leases)
+    return leases
+
+
+def release(leases: Sequence[Lease]) -> None:
+    """Give back what could not be handed out: it is due at once, unless somebody has it by now."""
+    given = [[each.tenant_id for each in leases], [each.id for each in leases], [each.until for each in leases]]
+    with transaction.atomic(using="relay"), connections["relay"].cursor() as cursor:
+        cursor.execute(_RELEASE, given)  # type: ignore[arg-type]
+
+
+_WAITING = """
+SELECT asked.queue FROM unnest(%s::text[]) AS asked(queue)
+ WHERE EXISTS (SELECT FROM kernel_workitem w WHERE w.state = 'due' AND w.queue = asked.queue AND w.due <= now())
+"""
+
+# `near`: the items longest due. If they are all there are, they are ranked. If there are more, `tenants` steps from
+# tenant to tenant along the index, and each is asked for as many as could be taken of it at most.
+_LEASE = """
+WITH RECURSIVE near AS MATERIALIZED (
+  SELECT tenant_id, id, due FROM kernel_workitem
+   WHERE state = 'due' AND queue = %(queue)s AND due <= now() ORDER BY due LIMIT %(window)s),
+tenants AS (
+  SELECT (SELECT tenant_id FROM kernel_workitem WHERE state = 'due' AND queue = %(queue)s
+           ORDER BY tenant_id LIMIT 1) AS tenant_id
+   WHERE (SELECT count(*) FROM near) >= %(window)s
+  UNION ALL
+  SELECT (SELECT w.tenant_id FROM kernel_workitem w
+           WHERE w.state = 'due' AND w.queue = %(queue)s AND w.tenant_id > t.tenant_id
+           ORDER BY w.tenant_id LIMIT 1)
+    FROM tenants t WHERE t.tenant_id IS NOT NULL),
+candidates AS (
+  SELECT tenant_id, id, due FROM near WHERE (SELECT count(*) FROM near) < %(window)s
+  UNION ALL
+  SELECT first.tenant_id, first.id, first.due FROM tenants t CROSS JOIN LATERAL (
+    SELECT w.tenant_id, w.id, w.due FROM kernel_workitem w
+     WHERE w.state = 'due' AND w.queue = %(queue)s AND w.tenant_id = t.tenant_id AND w.due <= now()
+     ORDER BY w.due LIMIT %(limit)s) AS first
+   WHERE t.tenant_id IS NOT NULL),
+chosen AS (
+  SELECT tenant_id, id FROM (
+    SELECT tenant_id, id, row_number() OVER (PARTITION BY tenant_id ORDER BY due, id) AS turn FROM candidates) AS turns
+   ORDER BY turn, tenant_id <= %(last)s::uuid, tenant_id LIMIT %(limit)s),
+free AS MATERIALIZED (
+  SELECT tenant_id, id FROM kernel_workitem WHERE (tenant_id, id) IN (SELECT tenant_id, id FROM chosen)
+     AND state = 'due' AND due <= now() FOR UPDATE SKIP LOCKED)
+UPDATE kernel_workitem w SET due = now() + make_interval(secs => %(seconds)s), runner = NULL
+  FROM free WHERE w.tenant_id = free.tenant_id AND w.id = free.id
+RETURNING w.tenant_id, w.id, w.kind, w.due
+"""
+
+_RELEASE = """
+UPDATE kernel_workitem w SET due = now()
+  FROM unnest(%s::uuid[], %s::uuid[], %s::timestamptz[]) AS mine(tenant_id, id, until)
+ WHERE w.tenant_id = mine.tenant_id AND w.id = mine.id AND w.due = mine.until AND w.state = 'due'
+"""

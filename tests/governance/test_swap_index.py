@@ -1,0 +1,85 @@
+"""A new index generation while the old one is in use: re-key and embedder swap, one mechanism, in resumable steps."""
+
+import pytest
+
+from audit.services.sequence import run_once
+from foundation.kernel.problems import Erased, InProgress
+from foundation.kernel.scope import tenant_transaction
+from foundation.keyring import keys
+from foundation.search import embedders, generations, index
+from foundation.search.models import Swap
+from governance.models import Embedding, Operation
+from governance.services import swap_index
+from governance.services.search import Question, search
+from tests.governance.builders import admitted, drain
+from tests.governance.swapping import CONSTANT, OTHER, Pairs, finish, numbers, rows, swap
+
+TEXTS = (
+    "The red kettle stands on the stove in the small kitchen.",
+    "Bob plays the violin every second Thursday evening.",
+    "The invoice of March was paid late by the garden centre.",
+    "The night train to Vienna leaves from platform nine.",
+)
+
+
+@pytest.fixture(autouse=True)
+def at_once(settings):
+    from datetime import timedelta
+
+    settings.INDEX_DRAIN = timedelta(0)
+    settings.EMBEDDERS = [OTHER, CONSTANT]
+
+
+@pytest.fixture
+def memories(agent, space):
+    return [admitted(agent, space, text, source=f"chat:{at}") for at, text in enumerate(TEXTS)]
+
+
+def found(agent, query):
+    return [each.memory.payload.content for each in search(agent, question=Question(query, k=3)).found]
+
+
+def test_a_re_key_changes_the_key_and_nothing_that_is_found(agent, memories, monkeypatch):
+    before = [found(agent, text)[0] for text in TEXTS]
+    monkeypatch.setattr(embedders.HashEmbedder, "embed", lambda *_: pytest.fail("a re-key needs no model"))
+    done = swap()
+    monkeypatch.undo()
+    assert (done.state, done.done, done.total, done.embedded) == ("done", 4, 4, 0)
+    assert (done.questions, done.alike) == (4, 4)
+    assert numbers() == [2]
+    assert [found(agent, text)[0] for text in TEXTS] == before == list(TEXTS)
+    with pytest.raises(Erased):
+        keys.named("index", "1")
+    assert rows(1) == 0
+    assert rows(2) == 4
+
+
+def test_an_embedder_swap_seals_new_embeddings_with_the_versions(agent, memories, monkeypatch):
+    done = swap(embedder=OTHER)
+    assert (done.state, done.embedded, done.questions) == ("done", 4, 4)
+    [active] = generations.live()
+    assert (active.embedder, active.dim) == ("pairs@1", 96)
+    assert found(agent, "violin on Thursday")[0] == TEXTS[1]
+    with tenant_transaction():
+        assert Embedding.objects.filter(embedder="pairs@1").count() == 4
+    embedded = []
+    monkeypatch.setattr(Pairs, "embed", lambda self, texts: embedded.extend(texts))
+    again = swap()
+    assert (again.state, again.embedded, embedded) == ("done", 0, []), "a later re-key needs no model either"
+
+
+def test_an_embedder_that_finds_less_is_refused_and_the_old_one_stays(agent, memories, space):
+    for at in range(30):
+        admitted(agent, space, f"Note {at}: the {at * 7919 % 1009} went to box {at * 104729 % 997}.", source=f"n:{at}")
+    done = swap(embedder=CONSTANT)
+    assert (done.state, done.failure) == ("stopped", "recall")
+    assert done.found_after < done.found_before
+    assert numbers() == [1]
+    assert rows(2) == 0
+    assert found(agent, "violin on Thursday")[0] == TEXTS[1]
+    with pytest.raises(Erased):
+        keys.named("index", "2")
+    with tenant_transaction():
+        operation = Operation.objects.get(id=done.id)
+        assert not Embedding.objects.filter(embedder="constant@1").exists()
+    assert (operation.state, operation.problem) == ("failed", "index-recall")
