@@ -24,7 +24,7 @@ from uuid import UUID
 
 from benchmarks.ground import standing_on_a_cluster
 from benchmarks.longmemeval_data import DATA, Asked, Turn, load
-from benchmarks.telling import Telling
+from benchmarks.telling import Telling, percentile
 
 EMBEDDERS = {"kept": "benchmarks.kept_vectors.Kept", "minilm": "minilm", "hash": "hash"}
 BATCH = 100
@@ -222,7 +222,13 @@ def _judge(
     name: str, asked: Sequence[Asked], find: Callable[[Asked], Sessions], telling: Telling, notes: dict[str, Any]
 ) -> None:
     """The three shares over all questions, and for each kind of question."""
-    found = [(one.kind, scores(find(one), one.answers)) for one in asked]
+    found, taken = list[tuple[str, tuple[bool, bool, bool]]](), list[float]()
+    for one in asked:
+        began = time.perf_counter()
+        sessions = find(one)
+        taken.append((time.perf_counter() - began) * 1000)
+        found.append((one.kind, scores(sessions, one.answers)))
+    notes = {**notes, "p50_ms": round(percentile(taken, 0.5), 1)}
     for kind in ["all", *sorted({kind for kind, _ in found})]:
         rows = [row for each, row in found if kind in ("all", each)]
         any5, all5, all10 = (round(100 * sum(column) / len(rows), 1) for column in zip(*rows, strict=True))

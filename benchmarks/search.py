@@ -1,10 +1,14 @@
-"""The blind engine's speed: writing, and searching with both arms, for a tenant of N records among others' rows.
+"""Search's speed: the engine alone, and the product beside other stores on the same PostgreSQL.
 
-`python -m benchmarks search [N ...]` (default 1000 10000; a neighbour tenant gets as many rows, interleaved) prints one
-JSON line a figure. Texts are made up of words with a natural (Zipf) distribution; vectors are those of the no-cost
-embedder, so that the engine is measured and not the model. What one question costs the model stands apart.
+`./dev bench search [N ...] [--peers N] [--only engine|peers] [--keep]`. The engine: writing, and searching with both
+arms, for a tenant of N records (default 1000 10000; a neighbour tenant gets as many rows, interleaved). Then `--peers`
+memories (default 10000) are written into the product, LangGraph's PostgresStore and mem0, a batch in turn, and each is
+asked the same questions, round by round; the CPU of governance above the bare engine stands beside it.
+Vectors are those of the no-cost embedder, so that stores are measured and not the model. What one question costs the
+model stands apart.
 """
 
+import argparse
 import json
 import statistics
 import sys
@@ -16,20 +20,74 @@ from uuid import UUID
 import numpy as np
 
 from benchmarks.ground import standing_on_a_cluster
+from benchmarks.telling import Telling
 
 QUESTIONS = 200
 BATCH = 200
 VOCABULARY = 20_000
 WORDS_IN_A_TEXT = 30
+SPARE = 600  # texts that were not written yet: what a write costs is measured with these
+SYLLABLES = ("ka", "ri", "to", "ne", "sol", "ba", "min", "ve", "lo", "pa", "dur", "fi", "gan", "es", "mo", "ta")
 
 
 def run(args: list[str]) -> None:
-    """Measure every size on a new cluster."""
-    sizes = [int(arg) for arg in args] or [1000, 10_000]
-    with standing_on_a_cluster(EMBEDDER="hash"):
-        for size in sizes:
-            _measure(size)
-        _model()
+    """Measure on new clusters; `--keep` keeps the comparison with peers."""
+    asked = _arguments(args)
+    if asked.only != "peers":
+        with standing_on_a_cluster(EMBEDDER="hash"):
+            for size in asked.sizes:
+                _measure(size)
+            _model()
+    if asked.only != "engine":
+        telling = Telling("search")
+        with standing_on_a_cluster(EMBEDDER="hash"):
+            _beside_peers(asked.peers, telling)
+        if asked.keep:
+            telling.keep(f"search-peers-{asked.peers}")
+
+
+def _arguments(args: list[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="bench search", description=__doc__)
+    parser.add_argument("sizes", nargs="*", type=int, default=[1000, 10_000])
+    parser.add_argument("--peers", type=int, default=10_000, help="memories in each store")
+    parser.add_argument("--only", choices=("engine", "peers"))
+    parser.add_argument("--keep", action="store_true", help="write the comparison to benchmarks/results")
+    return parser.parse_args(args)
+
+
+def _beside_peers(count: int, telling: Telling) -> None:
+    from benchmarks import search_peers
+    from benchmarks.governed import Governed
+    from foundation.search.embedders import HashEmbedder
+
+    texts = _sentences(count + SPARE)
+    product = Governed(texts)
+    with search_peers.peers(texts[:count], HashEmbedder().embed(texts[:count])) as them:
+        search_peers.compare_writes(product.write, them, count, telling)
+        ways = {
+            "memwrit, dense": product.search_by_meaning,
+            "memwrit, hybrid": product.search,
+            "memwrit, hybrid, web application": product.over_wsgi(),
+            "bare engine, dense": lambda number: product.bare(number, words=False),
+            "bare engine, hybrid": product.bare,
+        }
+        search_peers.compare_searches(ways, them, telling)
+    product.overhead(telling, asked=range(0, count, count // 30), fresh=range(count, count + SPARE))
+
+
+def _sentences(count: int) -> list[str]:
+    """Twenty words each, drawn by Zipf's law from words that mean nothing, so that no two say the same."""
+    draw = np.random.default_rng(17)
+    ranks = np.minimum(draw.zipf(1.25, size=(count, 20)), VOCABULARY)
+    return [" ".join(_word(int(rank)) for rank in row) + f", said number {place}." for place, row in enumerate(ranks)]
+
+
+def _word(rank: int) -> str:
+    parts = []
+    while rank:
+        rank, part = divmod(rank, len(SYLLABLES))
+        parts.append(SYLLABLES[part])
+    return "".join(parts)
 
 
 def _measure(size: int) -> None:

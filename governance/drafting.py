@@ -24,6 +24,7 @@ from governance.revealing import of_writer
 from governance.sealed import Payload, lookup, seal_version
 from governance.services.name_subjects import check_subjects
 from governance.submissions import Submission
+from governance.waiting import is_in_nobodys_way
 from guard.pii.vault import Deposit, Holding
 from guard.types import Decision
 
@@ -40,6 +41,11 @@ class Draft:
     @property
     def rejected(self) -> bool:
         return self.judged.verdict.decision is Decision.REJECT
+
+    @property
+    def for_review(self) -> bool:
+        """Whether a person has to decide about it."""
+        return self.admission.state == Admission.State.HELD and not self.admission.waits
 
 
 def drafted(principal: Principal, judged: Judged) -> Draft:
@@ -97,6 +103,7 @@ def draft_admission(judged: Judged, version: Version, at: datetime) -> Admission
         source_key=version.source_key,
         principal_id=version.principal_id,
         held_at=at if held else None,
+        waits=held and is_in_nobodys_way(judged.verdict.reasons),
     )
 
 

@@ -30,6 +30,13 @@ def ask_judge(refs: Refs) -> None:
     run(refs)
 
 
+@handles("guard.rejudge")
+def judge_again(refs: Refs) -> None:
+    from governance.services.judge_again import judge_again as run
+
+    run(refs)
+
+
 @handles("memory.drop_version")
 def drop_version(refs: Refs) -> None:
     from governance.forgetting import drop_versions

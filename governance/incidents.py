@@ -60,7 +60,7 @@ def _over(each: Waiting, open_now: Counter[bytes | UUID]) -> bool:
 
 
 def _open(column: str, values: set[bytes] | set[UUID]) -> Counter[bytes | UUID]:
-    rows = Admission.objects.filter(state=HELD, **{f"{column}__in": values}).values_list(column)
+    rows = Admission.objects.filter(state=HELD, waits=False, **{f"{column}__in": values}).values_list(column)
     counts = rows.annotate(Count("id")).order_by()
     return Counter({bytes(key) if isinstance(key, memoryview) else key: count for key, count in counts})
 

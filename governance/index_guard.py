@@ -20,7 +20,7 @@ from governance.embeddings import Opened
 
 SAMPLE = 64
 K = 10
-LEAST = 950
+LEAST = 900
 """Per mille of what the old generation finds that one of another embedder must find, unless the operator says less."""
 ALIKE = 980
 """Per mille of the answers that must be alike after a re-key: two stems may share a keyed id under one key alone."""

@@ -141,8 +141,9 @@ def scrub() -> None:
 
 
 def restore() -> int:
-    """Bring back the generations that a crash or a restore took; returns how many versions were written."""
-    return sum(index.rebuild(_everything, generation) for generation in index.lost())
+    """Bring back the generations that a crash or a restore took; returns how many versions were written. One whose key
+    is gone too gives way to a new one (`services.swap_index`)."""
+    return sum(index.rebuild(_everything, generation) for generation in index.lost() if index.opens(generation))
 
 
 def entries(rows: Sequence[Row], times: dict[UUID, dict[int, datetime]]) -> list[index.Entry]:

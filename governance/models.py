@@ -130,6 +130,11 @@ class Version(TenantOwned):
     class Meta:
         indexes = [
             models.Index(fields=["tenant_id", "source_key"], name="version_source"),
+            models.Index(
+                fields=["tenant_id", "session_key", "position"],
+                condition=models.Q(position__isnull=False),
+                name="version_place",
+            ),
         ]
 
 
@@ -187,6 +192,7 @@ class Admission(TenantOwned):
     principal_id = models.UUIDField(null=True)  # who submitted it
     incident_id = models.UUIDField(null=True)
     held_at = models.DateTimeField(null=True)
+    waits = models.BooleanField(default=False)  # held only until a part is back: no one's to review yet
     decided_by = models.UUIDField(null=True)
     decided_at = models.DateTimeField(null=True)
     sealed_reason = models.BinaryField(null=True)

@@ -81,6 +81,11 @@ def require_valid(principal: Principal) -> None:
         raise Unauthenticated
 
 
+def valid_keys(principal_id: UUID) -> list[ApiKey]:
+    """The principal's keys that would pass now. Inside `tenant_transaction`."""
+    return [key for key in _keys().filter(principal_id=principal_id) if _valid(key)]
+
+
 def api_keys() -> QuerySet[ApiKey]:
     """Every key of the tenant, revoked ones too."""
     return ApiKey.objects.all()  # type: ignore[no-any-return]

@@ -275,15 +275,21 @@ class MemorySearch(Endpoint):
     def post(self, request: Request) -> Response:
         """Find the memories that answer a question."""
         fields = self.fields()
-        answer = search(self.principal, question=self._question(fields))
+        question = self._question(fields)
+        answer = search(self.principal, question=question)
         explain = bool(fields.get("explain"))
+        hits = [rendering.hit(each, explain=explain) for each in answer.found]
+        if question.context:
+            for hit, found in zip(hits, answer.found, strict=True):
+                hit["context"] = [rendering.neighbour(each) for each in answer.beside.get(found.memory.place, ())]
         receipt = {"id": answer.retrieval_id, "event_id": answer.receipt["event_id"]}
-        return Response({"data": [rendering.hit(each, explain=explain) for each in answer.found], "receipt": receipt})
+        return Response({"data": hits, "receipt": receipt})
 
     def _question(self, fields: dict[str, Any]) -> Question:
         filters = {name: tuple(values) for name, values in (fields.get("filters") or {}).items()}
         spaces = tuple(fields.get("spaces", ()))
-        return Question(fields["query"], spaces, fields.get("k", 10), moment=moment(fields), **filters)
+        most, context = fields.get("k", 10), fields.get("context", 0)
+        return Question(fields["query"], spaces, most, moment=moment(fields), context=context, **filters)
 
 
 class OneRetrieval(Endpoint):

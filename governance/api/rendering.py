@@ -149,15 +149,25 @@ def hit(found: Found, *, explain: bool) -> Body:
     }
 
 
+def neighbour(found: Found) -> Body:
+    """A turn beside a hit: as a hit, without a score of its own."""
+    shown = hit(found, explain=False)
+    return {name: value for name, value in shown.items() if name not in ("score", "why")}
+
+
 def retrieval(row: Retrieval, *, withheld: bool) -> Body:
-    names = ("id", "version", "rank", "standing")
+    """What came as a hit's context is marked; its rank is that hit's."""
     return {
         "id": row.id,
         "principal_id": row.principal_id,
         "at": rfc3339(row.at),
-        "hits": [dict(zip(names, each, strict=True)) for each in row.hits],
+        "hits": [_handed_out(*each) for each in row.hits],
         "withheld": row.withheld if withheld else None,
     }
+
+
+def _handed_out(id: str, version: int, rank: int, standing: str, role: str = "") -> Body:
+    return {"id": id, "version": version, "rank": rank, "standing": standing} | ({"as": role} if role else {})
 
 
 def hold(held: Held) -> Body:

@@ -9,6 +9,7 @@ from foundation.rest.pages import ListQuery
 from foundation.rest.serializers import Shape, StrictSerializer
 from governance.models import Kind, PayloadType, State
 from governance.services.spaces import LONGEST_GRACE
+from governance.surroundings import FARTHEST
 from guard.api.shapes import LABEL, RefField
 from tenants.api.shapes import ReceiptShape
 
@@ -168,6 +169,7 @@ class SearchBody(StrictSerializer):
     as_of = Moment(required=False, allow_null=True)
     known_at = Moment(required=False, allow_null=True)
     explain = Boolean(required=False)
+    context = Integer(min_value=0, max_value=FARTHEST, required=False)
 
 
 class SelectBody(StrictSerializer):

@@ -39,6 +39,7 @@ from governance.selectors import check_parents, inherited_subjects, reach_space
 from governance.services.ask_judge import owe_opinions
 from governance.services.name_subjects import name_subjects
 from governance.submissions import Submission
+from governance.waiting import owe_judgement
 from guard.pii import vault
 from guard.selectors import pii_policy
 from guard.types import Decision
@@ -77,7 +78,7 @@ def _admit(principal: Principal, submissions: Sequence[Submission], *, single: b
 
 def _turn_away(principal: Principal, drafts: list[Draft | Problem]) -> list[Draft | Problem]:
     """What would have to wait for review while its writer's holds are at their cap is not kept."""
-    held = [each for each in drafts if isinstance(each, Draft) and each.admission.state == Admission.State.HELD]
+    held = [each for each in drafts if isinstance(each, Draft) and each.for_review]
     if not held:
         return drafts
     with tenant_transaction():
@@ -184,6 +185,7 @@ def _insert(principal: Principal, kept: Sequence[Draft]) -> dict[UUID, Any]:
         owe_retirement(draft.cube)
     enqueue_many("search.index", [{"id": str(draft.cube.id)} for draft in kept])
     owe_opinions([draft.version.id for draft in kept if draft.admission.state == Admission.State.HELD])
+    owe_judgement([(draft.judged.verdict.reasons, draft.admission) for draft in kept])
     return {draft.cube.id: _record(principal, draft, change) for draft, (_, change) in zip(kept, births, strict=True)}
 
 

@@ -38,6 +38,7 @@ from governance.sealed import Payload
 from governance.selectors import reach_cube, reach_space
 from governance.services.ask_judge import owe_opinions
 from governance.submissions import Submission
+from governance.waiting import owe_judgement
 from guard.pii import vault
 from guard.pii.entities import Entity
 from guard.selectors import pii_policy
@@ -203,6 +204,7 @@ def _write(principal: Principal, current: Current, judged: Judged, revision: Rev
         enqueue("search.index", {"id": str(cube_id)})
         note_revision(principal, cube, judged, admission.id, number)
         owe_opinions([version.id] if held else [])
+        owe_judgement([(judged.verdict.reasons, admission)])
     shown = memory if held else written(principal, cube, version, judged, payload)
     return Shown(replace(shown, cube=cube), admission, judged.record(), receipt(event))
 

@@ -1,6 +1,6 @@
 """Search: the index proposes ids; rows are read again in scope, judged again by policy and state, then opened."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
@@ -16,27 +16,31 @@ from foundation.kernel.scope import tenant_transaction
 from foundation.keyring import keys
 from foundation.search import index
 from foundation.search.fusion import Fused
-from governance import lifecycle, opening
+from governance import opening
 from governance.models import MemCube, Retrieval, RetrievalHit, Space, State
-from governance.opening import Row
+from governance.opening import Memory, Place, Row
 from governance.revealing import Revelation
 from governance.sealed import lookup
-from governance.selectors import is_expired, may_read, reach_space
+from governance.selectors import may_read, reach_space
 from governance.services.name_subjects import find_subjects
-from governance.timeline import PRESENT, Moment, at_moment
+from governance.surroundings import Surroundings, around, versions_at
+from governance.timeline import PRESENT, Moment
 from governance.weighing import Found, sources_of, weigh
 from guard.pii.policy import PiiPolicy
 from guard.pii.pool import redactor
 from guard.pii.port import PiiUnavailable
 from guard.selectors import pii_policies
+from guard.trust import Voices
 from tenants.policy import may, reachable_spaces
 
 MOST = 100
+NEIGHBOUR = "context"
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What is asked. `spaces` empty means every permitted one; `subjects` are the caller's own names for people."""
+    """What is asked. `spaces` empty means every permitted one; `subjects` are the caller's own names for people;
+    `context`: how many turns before and after each hit come with it (at most `surroundings.FARTHEST`)."""
 
     query: str
     spaces: tuple[UUID, ...] = ()
@@ -45,13 +49,15 @@ class Question:
     labels: tuple[str, ...] = ()
     subjects: tuple[str, ...] = ()
     moment: Moment = PRESENT
+    context: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The results, best first, and the receipt under which they were handed out."""
+    """The results, best first, what stands beside each of them, and the receipt under which they were handed out."""
 
     found: list[Found]
+    beside: Mapping[Place, Sequence[Found]]
     retrieval_id: UUID
     receipt: dict[str, Any]
 
@@ -71,13 +77,31 @@ def search(principal: Principal, *, question: Question) -> Answer:
     with tenant_transaction(snapshot=True):
         fused = index.search(plan)
         candidates = _judge_again(principal, fused, question)
-        rows = [row for row, _ in candidates.rows]
+        hits_rows = [row for row, _ in candidates.rows]
+        near = around(principal, hits_rows, question.context, question.moment)
+        rows = [*hits_rows, *near.rows]
         known, told = sources_of(rows), opening.ask(principal, rows, policies)
     opened = {memory.place: memory for memory in opening.unseal_existing(rows, told)}
     hits = [
         (opened[place], each) for row, each in candidates.rows if (place := (row.cube.id, row.version.number)) in opened
     ]
-    return _hand_out(principal, question, weigh(hits, known, asked), candidates.withheld, told)
+    found = weigh(hits, known, asked)
+    beside = _beside(near, opened, found, known, asked) if near.beside else {}
+    return _hand_out(principal, question, found, beside, candidates.withheld + near.withheld, told)
+
+
+def _beside(
+    near: Surroundings, opened: Mapping[Place, Memory], found: Sequence[Found], known: Voices, asked: str
+) -> dict[Place, list[Found]]:
+    """The neighbours of each hit, judged among the hits; they do not change how a hit is judged."""
+    hits = [(each.memory, each.fused) for each in found]
+    others = [(memory, Fused(*memory.place, 0.0, 0.0, 0.0)) for memory in _opened_of(near, opened)]
+    judged = {each.memory.place: each for each in [*weigh([*hits, *others], known, asked), *found]}
+    return {place: [judged[each] for each in beside if each in judged] for place, beside in near.beside.items()}
+
+
+def _opened_of(near: Surroundings, opened: Mapping[Place, Memory]) -> list[Memory]:
+    return [opened[place] for row in near.rows if (place := (row.cube.id, row.version.number)) in opened]
 
 
 def _spaces(principal: Principal, question: Question) -> frozenset[UUID] | None:
@@ -141,7 +165,7 @@ def _take(principal: Principal, batch: Sequence[Fused], question: Question, resu
     cubes = {cube.id: cube for cube in MemCube.objects.filter(id__in=[each.id for each in batch])}
     if any(each.id not in cubes for each in batch):
         raise Integrity("The index knows a record that the database does not.")
-    standing = _versions_at(cubes, question.moment)
+    standing = versions_at(cubes, question.moment)
     good = [each for each in batch if standing.get(each.id) == each.version]
     allowed = [each for each in good if may_read(principal, cubes[each.id])]
     result.withheld += len(good) - len(allowed)
@@ -149,32 +173,48 @@ def _take(principal: Principal, batch: Sequence[Fused], question: Question, resu
     result.rows += zip(opening.rows([(each.id, each.version) for each in chosen], read=cubes), chosen, strict=True)
 
 
-def _versions_at(cubes: dict[UUID, MemCube], moment: Moment) -> dict[UUID, int]:
-    living = {cube_id: cube for cube_id, cube in cubes.items() if not cube.frozen and not is_expired(cube)}
-    served = {cube_id: cube.version for cube_id, cube in living.items() if cube.state in lifecycle.SERVED}
-    return at_moment(served, moment) if moment else served
-
-
-def _hand_out(principal: Principal, question: Question, found: list[Found], withheld: int, told: Revelation) -> Answer:
+def _hand_out(
+    principal: Principal,
+    question: Question,
+    found: list[Found],
+    beside: dict[Place, list[Found]],
+    withheld: int,
+    told: Revelation,
+) -> Answer:
     """Leave out what was frozen since the snapshot, and write down what is handed out."""
     with tenant_transaction():
-        ids = [each.memory.cube.id for each in found]
-        gone = MemCube.objects.filter(id__in=ids).exclude(frozen=False, state=State.ACTIVE)
-        left = set(ids) - set(gone.values_list("id", flat=True))
+        left = _still_served([*found, *(each for near in beside.values() for each in near)])
         kept = [each for each in found if each.memory.cube.id in left]
-        retrieval = _keep(principal, kept, withheld)
+        shown = {place: [each for each in near if each.memory.cube.id in left] for place, near in beside.items()}
+        retrieval = _keep(principal, kept, shown, withheld)
         detail = {"retrieval": str(retrieval.id), "returned": [hit[:2] for hit in retrieval.hits]}
-        detail |= told.detail(each.memory.version.id for each in kept)
-        event = record(principal, Act.MEMORY_SEARCH, detail=detail, query=question.query)
-    return Answer(kept, retrieval.id, receipt(event))
+        versions = {each.memory.version.id for each in (*kept, *(each for near in shown.values() for each in near))}
+        event = record(
+            principal, Act.MEMORY_SEARCH, detail=detail | told.detail(sorted(versions)), query=question.query
+        )
+    return Answer(kept, shown, retrieval.id, receipt(event))
 
 
-def _keep(principal: Principal, found: Sequence[Found], withheld: int) -> Retrieval:
-    places = [(rank, *each.memory.place, each.standing) for rank, each in enumerate(found, start=1)]
-    hits = [[str(cube_id), number, rank, standing.value] for rank, cube_id, number, standing in places]
+def _still_served(found: Sequence[Found]) -> set[UUID]:
+    ids = {each.memory.cube.id for each in found}
+    gone = MemCube.objects.filter(id__in=ids).exclude(frozen=False, state=State.ACTIVE)
+    return ids - set(gone.values_list("id", flat=True))
+
+
+def _keep(
+    principal: Principal, found: Sequence[Found], beside: Mapping[Place, Sequence[Found]], withheld: int
+) -> Retrieval:
+    """Each version once: a hit under its rank; a neighbour under the rank of the best hit it came with, marked."""
+    lines: dict[Place, list[Any]] = {
+        each.memory.place: [rank, each.standing.value] for rank, each in enumerate(found, start=1)
+    }
+    for rank, hit in enumerate(found, start=1):
+        for each in beside.get(hit.memory.place, ()):
+            lines.setdefault(each.memory.place, [rank, each.standing.value, NEIGHBOUR])
+    hits = [[str(cube_id), number, *told] for (cube_id, number), told in lines.items()]
     retrieval = Retrieval(id=uuid7(), principal_id=principal.id, at=now(), hits=hits, withheld=withheld)
     retrieval.save(force_insert=True)
     RetrievalHit.objects.bulk_create(
-        RetrievalHit(retrieval_id=retrieval.id, memcube_id=cube_id, version=number) for _, cube_id, number, _ in places
+        RetrievalHit(retrieval_id=retrieval.id, memcube_id=cube_id, version=number) for cube_id, number in lines
     )
     return retrieval

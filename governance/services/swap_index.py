@@ -98,10 +98,14 @@ def advance(swap_id: UUID) -> Swap:
         if step:
             step(swap)
     except Exception as error:
-        if swap.state != _State.DISCARDING:  # why it is discarded stays to be read
-            _change(_read(swap_id), failure=type(error).__name__[:64])
+        _note(_read(swap_id), type(error).__name__)
         raise
     return _read(swap_id)
+
+
+def _note(swap: Swap, failure: str) -> None:
+    if swap.state != _State.DISCARDING:  # why it is discarded stays to be read
+        _change(swap, failure=failure[:64])
 
 
 def next_due(swap: Swap) -> datetime:

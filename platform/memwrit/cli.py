@@ -85,9 +85,21 @@ def _upkeep(commands: Commands) -> None:
     _command(commands, "migrate", "bring both databases' tables up to date", _deferred("migrate"))
     check = _command(commands, "check", "refuse an unsafe deployment", _deferred("check"))
     check.add_argument("--deploy", action="store_true", required=True)
-    for name, does in (("reindex", "rebuild the search index from PostgreSQL"), ("parity", "compare index and rows")):
-        command = _command(commands, name, does, _deferred(name))
-        command.add_argument("--tenant", metavar="ID", help="one tenant only")
+    parity = _command(commands, "parity", "compare index and rows", _deferred("parity"))
+    parity.add_argument("--tenant", metavar="ID", help="one tenant only")
+    _reindexing(commands)
+
+
+def _reindexing(commands: Commands) -> None:
+    does = "write the search index anew from PostgreSQL, under a new key, while it is in use"
+    reindex = _command(commands, "reindex", does, _deferred("reindex"))
+    reindex.add_argument("--tenant", metavar="ID", help="one tenant only")
+    reindex.add_argument("--embedder", default="", metavar="NAME", help="with another embedder (EMBEDDERS)")
+    least = "the share of what the old embedder finds that the new one must find (0.9)"
+    reindex.add_argument("--least", type=float, metavar="SHARE", help=least)
+    instead = reindex.add_mutually_exclusive_group()
+    instead.add_argument("--status", action="store_true", help="say how far it is, and do nothing")
+    instead.add_argument("--stop", action="store_true", help="give up what has not switched yet")
 
 
 def _judging(commands: Commands) -> None:

@@ -49,7 +49,7 @@ def strangers() -> int:
     """Work that waits for an answer from outside, few items at a time: a lease must outlast them all."""
     from foundation.kernel.outbox import SLOW, run_due
 
-    return run_due(limit=8, queues=[SLOW])
+    return run_due(queues=[SLOW])
 
 
 def sequencer() -> int:

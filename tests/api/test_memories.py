@@ -96,6 +96,20 @@ def test_search_answers_with_the_contracts_hits_and_a_receipt(here):
     assert here.officer.get(f"/v1/retrievals/{found.json['receipt']['id']}").json["withheld"] is None
 
 
+def test_a_search_answers_with_the_turns_around_each_hit_where_it_is_asked_to(here):
+    for position, text in enumerate(("Did you hear?", "The violin is sold.", "To whom?")):
+        here.memory(text, provenance={"source": "chat:1", "session": "s-1", "position": position})
+    (plain,) = here.agent.post("/v1/memories:search", {"query": "violin", "k": 1}).json["data"]
+    found = here.agent.post("/v1/memories:search", {"query": "violin", "k": 1, "context": 1, "explain": True}).json
+    (hit,) = found["data"]
+    assert [each["content"] for each in hit["context"]] == ["Did you hear?", "To whom?"]
+    assert set(plain) - set(hit["context"][0]) == {"score", "why"}
+    assert set(hit) - set(plain) == {"context"}
+    receipt = here.roles["auditor"].get(f"/v1/retrievals/{found['receipt']['id']}").json
+    assert [each.get("as") for each in receipt["hits"]] == [None, "context", "context"]
+    assert here.agent.post("/v1/memories:search", {"query": "violin", "context": 6}).problem == "validation"
+
+
 def test_a_batch_answers_item_by_item(here):
     items = [{"space": here.space, "content": "One."}, {"space": here.space}, {"space": here.space, "content": "Two."}]
     answer = here.agent.post("/v1/memories:batch_create", {"memories": items})

@@ -5,8 +5,9 @@ import hashlib
 import numpy as np
 
 from foundation.kernel.scope import tenant_transaction
-from foundation.search import generations, index, models
+from foundation.search import generations, models
 from foundation.search.embedders import HashEmbedder
+from foundation.search.models import Swap
 from governance.services import swap_index
 from tests.governance.builders import drain
 
@@ -42,18 +43,20 @@ CONSTANT = "tests.governance.swapping.Constant"
 
 def swap(**asked):
     """A swap taken to its end by the worker."""
-    from foundation.search.models import Swap
-
     begun = swap_index.begin(Swap.Cause.OPERATOR, **asked)
-    return finish(begun)
-
-
-def finish(begun):
     for _ in range(50):
         drain()
         if (last := swap_index.latest()).state not in swap_index.OPEN:
             break
     assert last.id == begun.id
+    return last
+
+
+def finish(begun):
+    """A swap taken to its end here and now, whatever time it is."""
+    for _ in range(200):
+        if (last := swap_index.work_on(begun.id)).state not in swap_index.OPEN:
+            return last
     return last
 
 
@@ -66,7 +69,3 @@ def rows(number):
     """How many rows the PostgreSQL engine has of one generation, tombstones included."""
     with tenant_transaction():
         return models.Entry.objects.filter(generation=number).count()
-
-
-def vectors(texts, embedder):
-    return index.embed(texts) if embedder is None else embedder.embed(texts)

@@ -2,17 +2,14 @@
 
 import pytest
 
-from audit.services.sequence import run_once
-from foundation.kernel.problems import Erased, InProgress
+from foundation.kernel.problems import Erased
 from foundation.kernel.scope import tenant_transaction
 from foundation.keyring import keys
-from foundation.search import embedders, generations, index
-from foundation.search.models import Swap
+from foundation.search import embedders, generations
 from governance.models import Embedding, Operation
-from governance.services import swap_index
 from governance.services.search import Question, search
-from tests.governance.builders import admitted, drain
-from tests.governance.swapping import CONSTANT, OTHER, Pairs, finish, numbers, rows, swap
+from tests.governance.builders import admitted
+from tests.governance.swapping import CONSTANT, OTHER, Pairs, numbers, rows, swap
 
 TEXTS = (
     "The red kettle stands on the stove in the small kitchen.",

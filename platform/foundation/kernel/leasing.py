@@ -30,6 +30,8 @@ class Queue(StrEnum):
 
 
 EVERY = tuple(Queue)
+HEAVY = {Queue.ADMISSION: 8, Queue.SLOW: 8}
+"""How many items of these are leased together at most: each takes long, and who runs them may have others to run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +78,8 @@ def waiting_queues(queues: Collection[Queue] = EVERY) -> list[Queue]:
 
 def lease_queue(queue: Queue, limit: int) -> list[Lease]:
     """Lease up to `limit` due items of one queue, round-robin over the tenants that have any."""
-    values = {"queue": queue.value, "window": WINDOW, "limit": limit, "last": _turns.last(queue)}
+    most = min(limit, HEAVY.get(queue, limit))
+    values = {"queue": queue.value, "window": WINDOW, "limit": most, "last": _turns.last(queue)}
     with transaction.atomic(using="relay"), connections["relay"].cursor() as cursor:
         cursor.execute(_LEASE, values | {"seconds": LEASE.total_seconds()})
         leases = [Lease(tenant, item, kind, queue, until) for tenant, item, kind, until in cursor.fetchall()]

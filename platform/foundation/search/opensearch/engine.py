@@ -8,9 +8,8 @@ PostgreSQL keeps which filling (*build*) of each generation counts; OpenSearch i
 - a rebuild writes a new build beside the old one, and the transaction's commit switches between them.
 """
 
-import json
 import logging
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
@@ -21,18 +20,16 @@ from foundation.kernel.outbox import enqueue_many
 from foundation.kernel.problems import Integrity, Unavailable
 from foundation.kernel.scope import current_work, tenant_transaction
 from foundation.search import generations, models
-from foundation.search.analysis import weigh
 from foundation.search.generations import NOTHING_YET
-from foundation.search.opensearch import indices, query, scan, writing
-from foundation.search.opensearch.connection import RETRY_AFTER, Answer, Connection, Nonsense, field, whole
+from foundation.search.opensearch import asking, indices, query, scan, writing
+from foundation.search.opensearch.asking import Place, Vocabulary
+from foundation.search.opensearch.connection import RETRY_AFTER, Connection, field, whole
 from foundation.search.opensearch.documents import (
     BEACON,
-    Candidate,
     Write,
     beacon,
     beacon_id,
-    candidate,
-    halved,
+    demand_ours,
     tombstone,
     written,
 )
@@ -68,6 +65,7 @@ class OpenSearchEngine:
 
     def __init__(self) -> None:
         self._node = Connection()
+        self._vocabulary = Vocabulary()
 
     # Writing
 
@@ -161,7 +159,7 @@ class OpenSearchEngine:
         self._node.call("POST", f"/{names}/_flush", params={**lenient, "force": "true"}, patience=_SCRUB)
         expunge = {**lenient, "only_expunge_deletes": "true"}
         self._node.call("POST", f"/{names}/_forcemerge", params=expunge, patience=_SCRUB)
-        writing.refresh(self._node, names)  # lets go of the segments that were merged
+        writing.make_visible(self._node, names)  # lets go of the segments that were merged
         self._node.call("POST", f"/{names}/_flush", params={**lenient, "force": "true"}, patience=_SCRUB)
 
     def _sweep(self) -> None:
@@ -181,53 +179,19 @@ class OpenSearchEngine:
     # Asking
 
     def search(self, plan: Plan) -> list[Hit]:
-        row = self._row(plan.generation)
+        place = self._place(plan.generation)
         if plan.spaces is not None and not plan.spaces:
             return []
-        found = self._counted(plan, row)
-        weights = weigh(plan.terms, found.documents, found.frequencies)
-        return _best(self._candidates(plan, row, weights), weights, plan)
+        return asking.search(self._node, place, plan, self._vocabulary)
 
     def statistics(self, plan: Plan) -> Statistics:
-        return self._counted(plan, self._row(plan.generation))
+        return asking.statistics(self._node, self._place(plan.generation), plan)
 
-    def _counted(self, plan: Plan, row: models.Generation) -> Statistics:
-        within = query.counted(plan, current_work().tenant_id, row.token)
-        asked = [query.total(within)]
-        if plan.terms:
-            asked.append(query.frequencies(within, plan.terms))
-        total, *held = self._ask(row, asked)
-        number = _number(total)
-        if not plan.terms or not number:
-            return Statistics(number, dict.fromkeys(plan.terms, 0))
-        buckets = field(held[0], "aggregations", "terms", "buckets")
-        return Statistics(number, {term: field(buckets, str(term), "doc_count") for term in plan.terms})
-
-    def _candidates(self, plan: Plan, row: models.Generation, weights: Mapping[int, float]) -> list[Candidate]:
-        """Both arms in one request, and whether the content they ask is whole."""
-        tenant_id = current_work().tenant_id
-        bounded, size = query.bounds(plan, tenant_id, row.token), min(plan.depth + SPARE, MOST)
-        asked = [query.whole(tenant_id, row.token)]
-        if weights:
-            asked.append(query.lexical(bounded, weights, size))
-        if plan.vector is not None:
-            asked.append(query.dense(bounded, plan.vector, size))
-        found, *arms = self._ask(row, asked)
-        if row.token != NOTHING_YET and _number(found) != 1:
+    def _place(self, number: int) -> Place:
+        row = generations.find(number)
+        if row is None:
             raise _rebuilding()
-        hits = [hit for arm in arms for hit in field(arm, "hits", "hits")]
-        once = {(field(hit, "fields", "record", 0), field(hit, "fields", "version", 0)): hit for hit in hits}
-        return [_ours(candidate(hit), tenant_id) for hit in once.values()]
-
-    def _ask(self, row: models.Generation, asked: Sequence[dict[str, Any]]) -> list[Answer]:
-        """The answers of one `_msearch`, each of them whole."""
-        head = {"index": _index(row), "routing": current_work().tenant_id.hex, "ignore_unavailable": True}
-        body = "".join(f"{json.dumps(part)}\n" for each in asked for part in (head, each))
-        answer = self._node.call("POST", "/_msearch", body=body)
-        answers = field(answer, "responses") if answer is not None else None
-        if not isinstance(answers, list) or len(answers) != len(asked):
-            raise Nonsense
-        return [whole(each) for each in answers]
+        return Place(row.tenant_id, _index(row), row.token, row.token == NOTHING_YET)
 
     def parity(self, generation: Generation, collection: Collection, expected: Iterable[Expected]) -> Parity:
         there = dict(self._revisions(generation, collection))
@@ -244,16 +208,16 @@ class OpenSearchEngine:
         if row is None:
             return
         tenant_id, index = current_work().tenant_id, _index(row)
-        writing.refresh(self._node, index)
+        writing.make_visible(self._node, index)
         standing = query.standing_in(tenant_id, row.token, collection)
         for hit in scan.walk(self._node, index, tenant_id, standing, ["tenant", "record", "version", "revision"]):
             told = {name: field(hit, "fields", name, 0) for name in ("tenant", "record", "version", "revision")}
-            _demand_ours(UUID(hex=told["tenant"]), tenant_id)
+            demand_ours(UUID(hex=told["tenant"]), tenant_id)
             yield (UUID(hex=told["record"]), told["version"]), told["revision"]
 
     def holding(self, ids: Iterable[UUID]) -> set[UUID]:
         tenant_id, names, wanted = current_work().tenant_id, self._indices(), sorted(set(ids))
-        writing.refresh(self._node, names)
+        writing.make_visible(self._node, names)
         found: set[UUID] = set()
         for at in range(0, len(wanted), _KEYS):
             found |= self._held(tenant_id, names, wanted[at : at + _KEYS])
@@ -273,12 +237,6 @@ class OpenSearchEngine:
         return row is not None and self._whole(row)
 
     # Whether the content is whole
-
-    def _row(self, number: int) -> models.Generation:
-        row = generations.find(number)
-        if row is None:
-            raise _rebuilding()
-        return row
 
     def _demand_whole(self, row: models.Generation) -> None:
         if not self._whole(row):
@@ -304,11 +262,6 @@ def _index(row: models.Generation) -> str:
     return indices.name(row.tenant_id, Generation(row.number, row.embedder, row.dim))
 
 
-def _number(answer: Answer) -> int:
-    """How many a count found; none where there is no index to count in."""
-    return int(field(answer, "hits", "total", "value")) if field(answer, "_shards", "total") else 0
-
-
 def _newest(given: Sequence[Document]) -> list[Document]:
     """Of several under one key, the last: a bulk's items have no order among themselves."""
     newest: dict[tuple[Collection, UUID, int], Document] = {}
@@ -319,30 +272,6 @@ def _newest(given: Sequence[Document]) -> list[Document]:
 
 def _latest(writes: Sequence[Write]) -> list[Write]:
     return list({one.id: one for one in sorted(writes, key=lambda one: one.revision or 0)}.values())
-
-
-def _best(candidates: Sequence[Candidate], weights: Mapping[int, float], plan: Plan) -> list[Hit]:
-    """Each arm's best by exact scores; every one of them with both its scores."""
-    vector = None if plan.vector is None else halved(plan.vector)
-    hits = [
-        Hit(one.id, one.version, one.lexical(weights), one.dense(vector), one.group, one.position) for one in candidates
-    ]
-    words = sorted((hit for hit in hits if hit.lexical), key=lambda hit: (-(hit.lexical or 0), hit.id, hit.version))
-    meaning = sorted(
-        (hit for hit in hits if hit.dense is not None), key=lambda hit: (-(hit.dense or 0), hit.id, hit.version)
-    )
-    return list({(hit.id, hit.version): hit for hit in (*words[: plan.depth], *meaning[: plan.depth])}.values())
-
-
-def _ours(one: Candidate, tenant_id: UUID) -> Candidate:
-    _demand_ours(one.tenant_id, tenant_id)
-    return one
-
-
-def _demand_ours(found: UUID, tenant_id: UUID) -> None:
-    if found != tenant_id:
-        log.critical("the search engine answered with another tenant's document")
-        raise Integrity("The search engine answered with another tenant's document.")
 
 
 def _told(key: Key) -> list[str | int]:

@@ -24,10 +24,8 @@ FIELDS: dict[str, Any] = {
     **{name: {"type": "long"} for name in _TIMES},
     "revision": _TOLD,
     "version": _TOLD,
-    "position": _TOLD,
-    "group": {"type": "keyword", "index": False},
     "terms": {"type": "rank_features"},
-    "lex": _BYTES,
+    "card": _BYTES,
     "half": _BYTES,
 }
 

@@ -9,7 +9,7 @@ from typing import Any
 from uuid import UUID
 
 from foundation.search.embedders import Vectors
-from foundation.search.opensearch.documents import BEACON, OPEN, RETURNED, micros, roles
+from foundation.search.opensearch.documents import BEACON, OPEN, micros, roles
 from foundation.search.port import ACTIVE, Collection, Plan
 from foundation.search.rows import NEVER, REMOVED
 
@@ -32,16 +32,17 @@ def counted(plan: Plan, tenant_id: UUID, build: UUID) -> Clause:
     return of_tenant(tenant_id, *_permitted(plan, build), *(_standing(plan) if plan.in_the_past else now))
 
 
-def lexical(bounded: Clause, weights: Mapping[int, float], size: int) -> Clause:
-    """The best by words; equal scores by id and version."""
+def lexical(bounded: Clause, weights: Mapping[int, float], size: int, *, vectors: bool) -> Clause:
+    """The best by words; equal scores by id and version. `vectors`: with what the other arm's score is made of."""
     features = [_feature(term, weight) for term, weight in weights.items()]
     query = {"bool": {"filter": [bounded], "should": features, "minimum_should_match": 1}}
-    return _page(query, size) | {"sort": ["_score", {"record": "asc"}, {"version": "asc"}]}
+    page = _page(query, size, *(["half"] if vectors else []))
+    return page | {"sort": ["_score", {"record": "asc"}, {"version": "asc"}]}
 
 
 def dense(bounded: Clause, vector: Vectors, size: int) -> Clause:
     """The nearest: the bounds are inside the graph's search, which then has enough of them."""
-    return _page({"knn": {"vec": {"vector": vector.tolist(), "k": size, "filter": bounded}}}, size)
+    return _page({"knn": {"vec": {"vector": vector, "k": size, "filter": bounded}}}, size)
 
 
 def total(within: Clause) -> Clause:
@@ -75,7 +76,7 @@ def unlike(name: str, value: str) -> Clause:
     return {"bool": {"must_not": _term(name, value)}}
 
 
-def _page(query: Clause, size: int) -> Clause:
+def _page(query: Clause, size: int, *more: str) -> Clause:
     """Columns alone: reading stored fields, even for the ids, costs ten times the rest of the page."""
     return {
         "size": size,
@@ -83,7 +84,7 @@ def _page(query: Clause, size: int) -> Clause:
         "_source": False,
         "stored_fields": "_none_",
         "query": query,
-        "docvalue_fields": list(RETURNED),
+        "docvalue_fields": ["card", *more],
     }
 
 

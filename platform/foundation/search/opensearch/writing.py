@@ -1,26 +1,59 @@
 """Bulk writing: external versions decide, the busy are tried again, and nothing is taken for written that was not."""
 
-import json
+from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import islice
 from typing import Any, Final
 from uuid import UUID
+
+import orjson
 
 from foundation.search.opensearch.connection import BUSY, Busy, Connection, Nonsense, Refused, field, pause, unavailable
 from foundation.search.opensearch.documents import Write
 
 CHUNK = 500
+AHEAD = 2  # chunks on their way: one is written while the next is made
 PATIENCE: Final = 30.0
 DELAYS: Final = (0.1, 0.4, 1.0, 2.0)  # seconds before an item that found the node busy is sent again
 _CONFLICT, _MISSING = 409, 404
 
 
 def write(node: Connection, index: str, tenant_id: UUID, writes: Iterable[Write], *, refresh: bool = True) -> int:
-    """How many of `writes` were newer than what stood. Raises `Unavailable` unless each of them was settled."""
-    source, written = iter(writes), 0
-    while chunk := list(islice(source, CHUNK)):
-        written += _settle(node, index, tenant_id, chunk, refresh)
+    """How many of `writes` were newer than what stood. Raises `Unavailable` unless each of them was settled.
+
+    `writes` is read as it is sent; the node gets `AHEAD` chunks at a time, so that it never waits for us. Nothing is
+    asked to be visible before all of it stands.
+    """
+    source = iter(writes)
+    first, second = list(islice(source, CHUNK)), list(islice(source, CHUNK))
+    if not second:
+        return _settle(node, index, tenant_id, first, refresh) if first else 0
+    written = _settle_many(node, index, tenant_id, _chunked(source, first, second))
+    if refresh:
+        make_visible(node, index)
     return written
+
+
+def _settle_many(node: Connection, index: str, tenant_id: UUID, chunks: Iterable[list[Write]]) -> int:
+    written = 0
+    with ThreadPoolExecutor(AHEAD, thread_name_prefix="bulk") as pool:
+        sent: deque[Future[int]] = deque()
+        try:
+            for chunk in chunks:
+                sent.append(pool.submit(_settle, node, index, tenant_id, chunk, False))
+                if len(sent) > AHEAD:
+                    written += sent.popleft().result()
+            return written + sum(each.result() for each in sent)
+        finally:
+            for each in sent:
+                each.cancel()
+
+
+def _chunked(source: Iterator[Write], *first: list[Write]) -> Iterator[list[Write]]:
+    yield from first
+    while chunk := list(islice(source, CHUNK)):
+        yield chunk
 
 
 def _settle(node: Connection, index: str, tenant_id: UUID, chunk: Sequence[Write], refresh: bool) -> int:
@@ -38,7 +71,7 @@ def _settle(node: Connection, index: str, tenant_id: UUID, chunk: Sequence[Write
 
 def _sent(node: Connection, index: str, tenant_id: UUID, writes: Sequence[Write], refresh: bool) -> list[int]:
     params = {"refresh": "true" if refresh else "false", "routing": tenant_id.hex}
-    body = "".join(_lines(writes))
+    body = b"".join(_lines(writes))
     try:
         answer = node.call("POST", f"/{index}/_bulk", params=params, body=body, patience=PATIENCE)
     except Busy:
@@ -61,11 +94,12 @@ def _demand_settled(item: Any, status: int) -> None:
         raise Refused(f"{status} {field(item, 'index', 'error', 'type')}")
 
 
-def _lines(writes: Sequence[Write]) -> Iterator[str]:
+def _lines(writes: Sequence[Write]) -> Iterator[bytes]:
+    how = orjson.OPT_APPEND_NEWLINE | orjson.OPT_SERIALIZE_NUMPY  # float32 in the fewest digits that say it exactly
     for one in writes:
         versioned = {} if one.revision is None else {"version": one.revision, "version_type": "external"}
-        yield json.dumps({"index": {"_id": one.id, **versioned}}) + "\n"
-        yield json.dumps(one.fields, separators=(",", ":")) + "\n"
+        yield orjson.dumps({"index": {"_id": one.id, **versioned}}, option=how)
+        yield orjson.dumps(one.fields, option=how)
 
 
 def delete(node: Connection, indices: str, tenant_id: UUID, query: dict[str, Any]) -> int:
@@ -73,7 +107,7 @@ def delete(node: Connection, indices: str, tenant_id: UUID, query: dict[str, Any
     deleted = 0
     params = {"routing": tenant_id.hex, "conflicts": "proceed", "refresh": "true", "ignore_unavailable": "true"}
     while True:
-        refresh(node, indices)
+        make_visible(node, indices)
         body = {"query": query, "max_docs": 10_000}
         answer = node.call("POST", f"/{indices}/_delete_by_query", params=params, body=body, patience=2 * PATIENCE)
         if answer is None:
@@ -85,6 +119,6 @@ def delete(node: Connection, indices: str, tenant_id: UUID, query: dict[str, Any
             return deleted
 
 
-def refresh(node: Connection, indices: str) -> None:
+def make_visible(node: Connection, indices: str) -> None:
     """Make every write of before visible to searches."""
     node.call("POST", f"/{indices}/_refresh", params={"ignore_unavailable": "true"}, patience=PATIENCE)

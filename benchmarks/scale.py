@@ -1,0 +1,277 @@
+"""How large, and how apart: one tenant as large as fits, and ten thousand tenants who never see each other.
+
+`./dev bench scale [--only tenant|tenants|service] [--engines opensearch postgres] [--limit-minutes M] [--keep]`.
+
+*tenant*: documents of one tenant (an index of its own on OpenSearch) in growing steps; at each, index rate, p50/p95,
+heap, resident memory and disk. *tenants*: sizes by Zipf's law in pooled cells; then each question is made of another
+tenant's document, its very terms and vector, so that a leak would come first. *service*: the same through the whole
+search service, with texts and keys. Each part ends when its share of the time is over and says how far it came.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+from uuid import UUID, uuid5
+
+import numpy as np
+
+from benchmarks import synthetic
+from benchmarks.engines import ENGINES, on
+from benchmarks.ground import standing_on_a_cluster
+from benchmarks.node import Node, own_node
+from benchmarks.telling import Telling, percentile, timed
+
+PREFIX = "mwbench"
+PUT = 1000
+QUESTIONS = 50
+CONTROLS = 200
+LARGEST = 2000  # documents of one tenant among many: a larger one has an index of its own
+
+
+def run(args: list[str]) -> None:
+    asked, telling = _arguments(args), Telling("scale")
+    with (
+        own_node(asked.heap) as node,
+        standing_on_a_cluster(
+            durable=False,
+            EMBEDDER="hash",
+            OPENSEARCH_URL=node.url,
+            OPENSEARCH_PREFIX=PREFIX,
+            OPENSEARCH_TIMEOUT="60",
+        ),
+    ):
+        parts = [part for part in ("tenants", "service", "tenant") if asked.only in (None, part)]
+        for part, name in itertools.product(parts, asked.engines):
+            until = time.monotonic() + 60 * asked.limit_minutes / (len(parts) * len(asked.engines))
+            with on(name):
+                {"tenant": _tenant, "tenants": _tenants, "service": _service}[part](name, asked, node, until, telling)
+    if asked.keep:
+        telling.keep(f"scale-{asked.only or 'all'}")
+
+
+def _arguments(args: list[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="bench scale", description=__doc__)
+    parser.add_argument("--only", choices=("tenant", "tenants", "service"))
+    parser.add_argument("--engines", nargs="+", choices=ENGINES, default=["opensearch"])
+    parser.add_argument("--limit-minutes", type=float, default=20)
+    parser.add_argument("--steps", nargs="+", type=int, default=[50_000, 200_000, 500_000, 1_000_000])
+    parser.add_argument("--tenants", type=int, default=10_000)
+    parser.add_argument("--documents", type=int, default=200_000, help="of all tenants together, about")
+    parser.add_argument("--queries", type=int, default=100_000)
+    parser.add_argument("--asked", type=int, default=1000, help="questions through the whole service")
+    parser.add_argument("--heap", default="2g", help="of the OpenSearch node")
+    parser.add_argument("--keep", action="store_true", help="write the lines to benchmarks/results")
+    return parser.parse_args(args)
+
+
+# One tenant
+
+
+def _tenant(name: str, asked: argparse.Namespace, node: Node, until: float, telling: Telling) -> None:
+    from django.test.utils import override_settings
+
+    from foundation.kernel.ids import uuid7
+    from foundation.kernel.scope import tenant_scope
+
+    tenant, maker, stands = uuid7(), synthetic.Maker(21), 0
+    with override_settings(OPENSEARCH_OWN_INDEX=[str(tenant)]), tenant_scope(tenant):
+        plans = synthetic.Maker(22).plans(QUESTIONS)
+        for step in asked.steps:
+            added, seconds = _grow(maker, stands, step, until)
+            stands += added
+            if not added:
+                break
+            facts = {"documents": stands, "wanted": step, "docs_per_s": round(added / seconds)}
+            telling.tell("one tenant", engine=name, **facts, **_asked(plans), **_size(name, node, f"{PREFIX}-own-*"))
+            if stands < step:
+                print(f"the time was over at {stands} documents", file=sys.stderr)
+                break
+
+
+def _grow(maker: synthetic.Maker, stands: int, step: int, until: float) -> tuple[int, float]:
+    """Up to `step` documents; how many were added, and the seconds that putting them took (drawing them left out)."""
+    seconds, at = 0.0, stands
+    while at < step and time.monotonic() < until:
+        documents = maker.documents(min(PUT, step - at), first=at)
+        seconds += timed(synthetic.put, [documents])[0] / 1000
+        at += len(documents)
+        print(f"\r{at} documents, {(at - stands) / seconds:.0f}/s", end="", file=sys.stderr)
+    print(file=sys.stderr)
+    return at - stands, seconds
+
+
+def _asked(plans: Sequence[Any]) -> dict[str, float]:
+    synthetic.search(plans[0])
+    taken = timed(synthetic.search, plans)
+    return {"p50_ms": round(percentile(taken, 0.5), 1), "p95_ms": round(percentile(taken, 0.95), 1)}
+
+
+def _size(name: str, node: Node, pattern: str) -> dict[str, int]:
+    from benchmarks.engines import _postgres_bytes
+
+    if name == "postgres":
+        return {"disk_mb": _postgres_bytes() >> 20}
+    return {**node.memory(), "disk_mb": node.disk(pattern) >> 20}
+
+
+# Many tenants
+
+
+@dataclass(frozen=True, slots=True)
+class _Crowd:
+    """Tenants, and for each a sample of its documents: what its neighbours ask for."""
+
+    sizes: dict[UUID, int]
+    samples: dict[UUID, list[Any]]
+
+    def owner(self, tenant: UUID, found: UUID) -> bool:
+        """Whether the document is the tenant's: ids are made of the owner's."""
+        return found in _ids(tenant, self.sizes[tenant])
+
+
+def _tenants(name: str, asked: argparse.Namespace, node: Node, until: float, telling: Telling) -> None:
+    half = time.monotonic() + (until - time.monotonic()) / 2
+    began, crowd = time.perf_counter(), _Crowd({}, {})
+    for size in _zipf_sizes(asked.tenants, asked.documents):
+        if time.monotonic() > half:
+            break
+        _settle_one(crowd, size)
+        print(f"\r{len(crowd.sizes)}/{asked.tenants} tenants", end="", file=sys.stderr)
+    seconds, stands = time.perf_counter() - began, sum(crowd.sizes.values())
+    facts = {"tenants": len(crowd.sizes), "wanted": asked.tenants, "documents": stands}
+    largest = {"largest": max(crowd.sizes.values()), "docs_per_s": round(stands / seconds)}
+    telling.tell("crowd", engine=name, **facts, **largest, **_size(name, node, f"{PREFIX}-pool-*"))
+    telling.tell("cross-tenant", engine=name, **_cross(crowd, asked.queries, until))
+
+
+def _zipf_sizes(tenants: int, documents: int) -> list[int]:
+    """The largest first; everybody has one document at least."""
+    shares = 1 / np.arange(1, tenants + 1)
+    sizes = np.clip(np.round(shares * documents / shares.sum()), 1, LARGEST).astype(int)
+    return [int(size) for size in sizes]
+
+
+def _settle_one(crowd: _Crowd, size: int) -> None:
+    from foundation.kernel.ids import uuid7
+    from foundation.kernel.scope import tenant_scope
+
+    tenant = uuid7()
+    with tenant_scope(tenant):
+        maker = synthetic.Maker(len(crowd.sizes))
+        documents = [replace(one, id=_id(tenant, place)) for place, one in enumerate(maker.documents(size))]
+        for at in range(0, size, PUT):
+            synthetic.put(documents[at : at + PUT])
+    crowd.sizes[tenant], crowd.samples[tenant] = size, documents[:2]
+
+
+def _id(tenant: UUID, place: int) -> UUID:
+    return uuid5(tenant, str(place))
+
+
+def _ids(tenant: UUID, size: int, *, kept: dict[UUID, set[UUID]] | None = None) -> set[UUID]:
+    if kept is None:
+        kept = {}
+    if tenant not in kept:
+        kept[tenant] = {_id(tenant, place) for place in range(size)}
+    return kept[tenant]
+
+
+def _cross(crowd: _Crowd, queries: int, until: float) -> dict[str, Any]:
+    """Questions made of others' documents: none may be answered with them. As a control, the same questions asked in
+    the document's own tenant are judged as if the asker had got the answer: the judge must cry out."""
+    draw, tenants, told = np.random.default_rng(31), list(crowd.sizes), Counter[str]()
+    taken = []
+    for number in range(queries):
+        if time.monotonic() > until:
+            break
+        asker, other = (tenants[int(place)] for place in draw.choice(len(tenants), size=2, replace=False))
+        target = crowd.samples[other][int(draw.integers(len(crowd.samples[other])))]
+        began = time.perf_counter()
+        hits = _ask(asker, target)
+        taken.append((time.perf_counter() - began) * 1000)
+        told["hits"] += len(hits)
+        told["leaks"] += sum(not crowd.owner(asker, hit.id) for hit in hits)
+        told["queries"] += 1
+        if number < CONTROLS:
+            told["controls"] += 1
+            told["controls_seen"] += any(not crowd.owner(asker, hit.id) for hit in _ask(other, target))
+    if told["controls_seen"] < told["controls"]:
+        raise RuntimeError(f"the judge is blind: {told}")
+    if not taken:
+        return {"queries": 0, "wanted": queries}
+    names = ("queries", "hits", "leaks", "controls", "controls_seen")
+    p50, p95 = (round(percentile(taken, share), 1) for share in (0.5, 0.95))
+    return {**{name: told[name] for name in names}, "wanted": queries, "p50_ms": p50, "p95_ms": p95}
+
+
+def _ask(tenant: UUID, target: Any) -> list[Any]:
+    """What `tenant` gets for a question of the very terms and vector of a document."""
+    from foundation.kernel.scope import tenant_scope
+
+    with tenant_scope(tenant):
+        plan = replace(_blank(), terms=dict.fromkeys(target.terms, 1.0), vector=target.vector)
+        return synthetic.search(plan)
+
+
+def _blank() -> Any:
+    """Every tenant's first generation has the same number."""
+    from foundation.search.port import Plan
+
+    at = synthetic.START.replace(month=10)
+    return Plan(generation=1, spaces=None, roles=frozenset({"agent"}), terms={}, vector=None, at=at)
+
+
+# The whole service
+
+
+def _service(name: str, asked: argparse.Namespace, node: Node, until: float, telling: Telling) -> None:
+    """Twenty tenants with ten memories each, asked by each other: by words, and by naming each other's spaces."""
+    from benchmarks.governed import Governed
+    from benchmarks.search import _sentences
+
+    texts = _sentences(200)
+    tenants = [Governed(texts) for _ in range(20)]
+    for place, tenant in enumerate(tenants):
+        tenant.write(range(place * 10, place * 10 + 10))
+    told = Counter[str]()
+    for asker, other, number in _pairs(asked.asked):
+        if time.monotonic() > until:
+            break
+        told.update(_seen(tenants[asker], tenants[other], asker, other * 10 + number))
+    if told["controls_seen"] < told["controls"]:
+        raise RuntimeError(f"the judge is blind: {dict(told)}")
+    names = ("queries", "found", "leaks", "spaces_refused", "controls", "controls_seen")
+    telling.tell("service", engine=name, **{name: told[name] for name in names}, wanted=asked.asked)
+
+
+def _pairs(count: int) -> Iterator[tuple[int, int, int]]:
+    draw = np.random.default_rng(41)
+    for _ in range(count):
+        asker, other = draw.choice(20, size=2, replace=False)
+        yield int(asker), int(other), int(draw.integers(10))
+
+
+def _seen(asker: Any, other: Any, place: int, number: int) -> Iterator[str]:
+    """What came of one question: about another tenant's text, then of that tenant's space by its id."""
+    from foundation.kernel.problems import NotFound
+
+    own = set(asker.texts[place * 10 : place * 10 + 10])
+    found = asker.texts_found(asker.texts[number])
+    yield "queries"
+    yield from ["found"] * len(found)
+    yield from ["leaks"] * sum(text not in own for text in found)
+    try:
+        asker.texts_found(asker.texts[number], space=other.space)
+        yield "leaks"
+    except NotFound:
+        yield "spaces_refused"
+    yield "controls"
+    if any(text not in own for text in other.texts_found(asker.texts[number])):
+        yield "controls_seen"
