@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+import hypothesis
 import psycopg
 import pytest
 from pytest_django import DjangoDbBlocker
@@ -53,6 +54,10 @@ def _tear_down() -> None:
 
 
 @pytest.hookimpl(tryfirst=True)
+hypothesis.settings.register_profile("untimed", deadline=None)  # machines are shared: no test is timed
+hypothesis.settings.load_profile("untimed")
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """Every process that runs tests; not the one that only hands them out."""
     if hasattr(config, "workerinput") or not config.getoption("numprocesses", None):
