@@ -53,11 +53,11 @@ def _tear_down() -> None:
         CLUSTER.directory.remove()
 
 
-@pytest.hookimpl(tryfirst=True)
 hypothesis.settings.register_profile("untimed", deadline=None)  # machines are shared: no test is timed
 hypothesis.settings.load_profile("untimed")
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
     """Every process that runs tests; not the one that only hands them out."""
     if hasattr(config, "workerinput") or not config.getoption("numprocesses", None):
