@@ -1,10 +1,10 @@
 """Both engines on the same records: what they find, what it costs, and what an asker never sees.
 
-`./dev bench engines [--records N] [--keep]` on a PostgreSQL and an OpenSearch node of its own. LoCoMo's turns (when the
-data is there): recall of the plain recipe, of each engine, and how far their scores lie apart for the same plan. Then
-N made-up records: index rate, p50/p95, disk, in rounds that take turns. Then visibility: the same random puts,
-supersessions, holds and removals on both, and every plan's answer compared. Last: answers within permitted spaces are
-those of a store that holds nothing else.
+`./dev bench engines [--records N] [--only PART ...] [--keep]` on a PostgreSQL and an OpenSearch node of its own.
+LoCoMo's turns (when the data is there): *recall* of the plain recipe (nothing hidden, no database) and of each engine.
+N made-up records: *speed*, i.e. index rate, p50/p95 in rounds that take turns, disk, and how far scores lie apart for
+the same plan. *visibility*: the same random puts, supersessions, holds and removals on both, and every plan's answer
+compared. *permitted*: answers within permitted spaces are those of a store that holds nothing else.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from benchmarks.telling import Spread, Telling, percentile, timed
 ENGINES = ("postgres", "opensearch")
 ROUNDS = 5
 QUESTIONS = 60
+PARTS = ("speed", "recall", "visibility", "permitted")
 Answers = Sequence[Sequence[Any]]
 
 
@@ -39,10 +40,11 @@ def run(args: list[str]) -> None:
             durable=False, EMBEDDER="benchmarks.kept_vectors.Kept", OPENSEARCH_URL=node.url, **settings
         ),
     ):
-        _quality(telling)
-        _speed(options.records, node, telling)
-        _visibility(telling)
-        _permitted(telling)
+        if "speed" in options.only:  # first: it counts the bytes of everything that stands
+            _speed(options.records, node, telling)
+        parts = {"recall": _quality, "visibility": _visibility, "permitted": _permitted}
+        for name in [name for name in parts if name in options.only]:
+            parts[name](telling)
     if options.keep:
         telling.keep(f"engines-{options.records}")
 
@@ -107,15 +109,16 @@ def _recall(found: Sequence[str], evidence: frozenset[str]) -> tuple[float, floa
 def _speed(records: int, node: Node, telling: Telling) -> None:
     from foundation.kernel.ids import uuid7
 
-    tenant, rates, latencies = uuid7(), dict[str, Spread](), dict[str, list[list[float]]]({e: [] for e in ENGINES})
+    tenants, rates = {name: uuid7() for name in ENGINES}, dict[str, Spread]()
+    latencies: dict[str, list[list[float]]] = {name: [] for name in ENGINES}
     answers: dict[str, Answers] = {}
     for name in ENGINES:
         with on(name):
-            rates[name] = Spread(tuple(_written(tenant, records)))
+            rates[name] = Spread(tuple(_written(tenants[name], records)))
     for _ in range(ROUNDS):
         for name in ENGINES:
             with on(name):
-                taken, answers[name] = _searched(tenant)
+                taken, answers[name] = _searched(tenants[name])
                 latencies[name].append(taken)
     size = {"postgres": _postgres_bytes(), "opensearch": node.disk("mwbench-*")}
     for name in ENGINES:
@@ -189,10 +192,10 @@ def _relative(one: float | None, other: float | None) -> float:
 def _visibility(telling: Telling, acts: int = 400) -> None:
     from foundation.kernel.ids import uuid7
 
-    tenant, seen = uuid7(), dict[str, list[set[Any]]]()
+    seen: dict[str, list[set[Any]]] = {}
     for name in ENGINES:
         with on(name):
-            seen[name] = _lived(tenant, acts)
+            seen[name] = _lived(uuid7(), acts)
     pairs = list(zip(*seen.values(), strict=True))
     differ = sum(one != other for one, other in pairs)
     telling.tell("visibility", acts=acts, answers=len(pairs), differing=differ, found=sum(len(one) for one, _ in pairs))
@@ -271,6 +274,7 @@ def _answers(tenant: UUID, permitted: frozenset[UUID], records: int, keep: Any) 
 
 def _options(args: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="bench engines", description=__doc__)
+    parser.add_argument("--only", nargs="+", choices=PARTS, default=PARTS)
     parser.add_argument("--records", type=int, default=10_000)
     parser.add_argument("--keep", action="store_true", help="write the lines to benchmarks/results")
     return parser.parse_args(args)

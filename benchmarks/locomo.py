@@ -5,8 +5,9 @@ plain stems and unrotated vectors, in process. `--rest URL --key KEY [--pii keep
 (the key must be an admin's: the run makes its policy and spaces), so guard, PII and policy are in it.
 
 Recall is the share of a question's evidence turns among the first k results, averaged over questions; those without
-evidence that exists are left out. The headline is categories 1-4 as in the literature; 5 (adversarial: asked about the
-wrong speaker) stands beside it. JSON lines go to stdout, a table to stderr.
+evidence that exists are left out. By session: whether all sessions of the evidence are among the first five that the
+results name (`all_5`), and any of them among the first ten (`any_10`). The headline is categories 1-4 as in the
+literature; 5 (adversarial: asked about the wrong speaker) stands beside it. JSON lines go to stdout, a table to stderr.
 """
 
 import argparse
@@ -64,6 +65,7 @@ class Conversation:
 
 
 # A searcher is given a conversation and a question and names the dia_ids it finds, best first.
+Scores = tuple[float, float, float, float]  # recall at 5 and 10, all sessions in 5, any in 10
 Searcher = Callable[[Conversation, str], Sequence[str]]
 
 
@@ -226,7 +228,7 @@ class Plain:
 
 
 def _print_all(run_name: str, conversations: Sequence[Conversation], search: Searcher, **notes: Any) -> None:
-    recalls: dict[int, list[tuple[float, float]]] = defaultdict(list)
+    recalls: dict[int, list[Scores]] = defaultdict(list)
     for conversation in conversations:
         for asked in conversation.questions:
             recalls[asked.category].append(_recall(search(conversation, asked.question), asked.evidence))
@@ -237,15 +239,26 @@ def _print_all(run_name: str, conversations: Sequence[Conversation], search: Sea
         _print(run_name, name, pairs, notes)
 
 
-def _recall(found: Sequence[str], evidence: frozenset[str]) -> tuple[float, float]:
-    return len(evidence & set(found[:5])) / len(evidence), len(evidence & set(found[:10])) / len(evidence)
+def _recall(found: Sequence[str], evidence: frozenset[str]) -> Scores:
+    sessions, wanted = list(dict.fromkeys(map(_session_of, found))), set(map(_session_of, evidence))
+    at_5, at_10 = (len(evidence & set(found[:most])) / len(evidence) for most in (5, 10))
+    return at_5, at_10, float(wanted <= set(sessions[:5])), float(not wanted.isdisjoint(sessions[:10]))
 
 
-def _print(run_name: str, name: str, pairs: Sequence[tuple[float, float]], notes: dict[str, Any]) -> None:
-    at_5, at_10 = (round(100 * float(np.mean(column)), 1) for column in zip(*pairs, strict=True))
+def _session_of(dia_id: str) -> str:
+    """`D3` of `D3:14`."""
+    return dia_id.partition(":")[0]
+
+
+def _print(run_name: str, name: str, pairs: Sequence[Scores], notes: dict[str, Any]) -> None:
+    at_5, at_10, all_5, any_10 = (round(100 * float(np.mean(column)), 1) for column in zip(*pairs, strict=True))
+    sessions = f"sessions all@5 {all_5:5.1f}  any@10 {any_10:5.1f}"
     line = {"bench": "locomo", "run": run_name, "slice": name, "questions": len(pairs)}
-    print(json.dumps({**line, "recall_at_5": at_5, "recall_at_10": at_10, **notes}), flush=True)
-    print(f"{run_name:18} {name:12} n={len(pairs):5}  R@5 {at_5:5.1f}  R@10 {at_10:5.1f}", file=sys.stderr)
+    print(
+        json.dumps({**line, "recall_at_5": at_5, "recall_at_10": at_10, "all_5": all_5, "any_10": any_10, **notes}),
+        flush=True,
+    )
+    print(f"{run_name:18} {name:12} n={len(pairs):5}  R@5 {at_5:5.1f}  R@10 {at_10:5.1f}  {sessions}", file=sys.stderr)
 
 
 def _options(args: list[str]) -> argparse.Namespace:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from benchmarks.locomo import Conversation, Searcher, Turn
 
 BATCH = 100
+K = 40  # ten sessions take more than ten turns
 INDEXED_WITHIN = 300.0  # seconds
 POLICIES = {
     "keep": {"mode": "balanced", "default_action": "keep", "rules": []},
@@ -60,7 +61,7 @@ def searcher(
         _await_index(server, conversation, spaces[conversation.name], names)
 
     def search(conversation: "Conversation", question: str) -> list[str]:
-        body = {"query": question, "spaces": [spaces[conversation.name]], "k": 10}
+        body = {"query": question, "spaces": [spaces[conversation.name]], "k": K}
         return [names[hit["id"]] for hit in server.post("/memories:search", body)["data"]]
 
     admitted = {201: "admitted", 202: "held", 422: "rejected"}

@@ -11,10 +11,12 @@ import argparse
 import json
 import multiprocessing
 import os
+import random
 import statistics
 import sys
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -58,11 +60,20 @@ def _admitted(agent: Any, space: Any, count: int) -> None:
     from foundation.kernel import outbox
     from governance.services.admit import admit_many
 
-    parts = _submissions(space, count)
+    parts = _varied(space, count)
     for at in range(0, count, 500):
         admit_many(agent, submissions=parts[at : at + 500])
         while outbox.run_due() + run_once():
             pass
+
+
+def _varied(space: Any, count: int) -> list[Any]:
+    """Texts of twelve words each, drawn by chance out of a thousand, so that few are alike."""
+    chance = random.Random(5)
+    return [
+        replace(part, content=" ".join(f"{chance.choice(WORDS)}{chance.randrange(64)}" for _ in range(12)))
+        for part in _submissions(space, count)
+    ]
 
 
 def _figures(name: str, embedder: str, tenant: UUID, agent: Any, memories: int) -> dict[str, Any]:
@@ -107,7 +118,9 @@ def _searcher(agent: Any) -> Callable[[], float]:
 
     def once() -> float:
         number = next(turn)
-        asked = f"{WORDS[number % len(WORDS)]} and the {WORDS[(number * 7 + 3) % len(WORDS)]} number {number % 997}?"
+        asked = (
+            f"{WORDS[number % len(WORDS)]}{number % 64} and the {WORDS[(number * 7 + 3) % len(WORDS)]}{number % 61}?"
+        )
         began = time.perf_counter()
         search(agent, question=Question(asked))
         return time.perf_counter() - began

@@ -22,7 +22,7 @@ from benchmarks.guard_figure import COLOURS, STYLE
 from benchmarks.telling import RESULTS
 
 IMAGES = ROOT / "docs" / "images"
-WIDTH, LEFT, RIGHT, TOP, ROW = 760, 210, 40, 84, 30
+WIDTH, LEFT, RIGHT, TOP, ROW = 760, 250, 40, 84, 30
 Line = dict[str, Any]
 
 
@@ -97,10 +97,10 @@ def _row(y: float, label: str, row: Mapping[str, float], axis: Axis, colours: Ma
     at: dict[int, int] = {}
     for name, value in row.items():
         x = axis.x(value)
-        lower = at.get(round(x), 0)  # equal values stand side by side
+        lower = at.get(round(x), 0)  # equal values stand below each other
         at[round(x)] = lower + 1
         parts.append(
-            f'<circle cx="{x + 9 * lower:.1f}" cy="{y:.1f}" r="5" fill="{colours[name]}"><title>{escape(name)} {value:g}</title></circle>'
+            f'<circle cx="{x:.1f}" cy="{y + 9 * lower:.1f}" r="5" fill="{colours[name]}"><title>{escape(name)} {value:g}</title></circle>'
         )
     return "".join(parts)
 

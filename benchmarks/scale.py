@@ -16,6 +16,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID, uuid5
@@ -38,7 +39,7 @@ LARGEST = 2000  # documents of one tenant among many: a larger one has an index 
 def run(args: list[str]) -> None:
     asked, telling = _arguments(args), Telling("scale")
     with (
-        own_node(asked.heap) as node,
+        own_node(asked.heap) if "opensearch" in asked.engines else nullcontext(Node("")) as node,
         standing_on_a_cluster(
             durable=False,
             EMBEDDER="hash",

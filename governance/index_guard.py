@@ -7,14 +7,16 @@ embedder, meaning alone is asked, and the new one must find again a stated share
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
+from math import isclose
 from uuid import UUID
 
 from foundation.kernel.principal import Role
 from foundation.kernel.scope import tenant_transaction
 from foundation.search import index
 from foundation.search.engine import engine
-from foundation.search.fusion import Fused
-from foundation.search.port import Collection, Generation, Parity
+from foundation.search.fusion import fuse
+from foundation.search.port import Collection, Generation, Hit, Parity
 from governance import indexing
 from governance.embeddings import Opened
 
@@ -24,8 +26,8 @@ LEAST = 900
 """Per mille of what the old generation finds that one of another embedder must find, unless the operator says less."""
 ALIKE = 980
 """Per mille of the answers that must be alike after a re-key: two stems may share a keyed id under one key alone."""
-TIE = 0.02
-"""Fused scores no further apart are a tie: each arm's score is one of half precision between its worst and its best."""
+_NEAR = {"lexical": {"rel_tol": 1e-3, "abs_tol": 1e-5}, "dense": {"rel_tol": 0.0, "abs_tol": 4e-3}}
+"""Scores no further apart are one score: weights have six digits, and both vectors are rotated into half precision."""
 _ROLES = frozenset(Role)
 _ATTEMPTS = 3
 
@@ -78,15 +80,30 @@ def compare(old: Generation, new: Generation) -> Figures:
     )
 
 
-def alike(before: Sequence[Fused], after: Sequence[Fused], k: int = K) -> bool:
-    """Whether the first `k` are the same, but for those whose scores are a tie with the last of them."""
-    return _within(before[:k], after, k) and _within(after[:k], before, k)
+def alike(before: Sequence[Hit], after: Sequence[Hit], k: int = K) -> bool:
+    """Whether both answers are the same up to ties: whatever both brought has the same scores, and in each arm the
+    first `k` scores are the same. Which of many equals is among the candidates is chance, and no difference."""
+    return _scored_alike(before, after) and all(
+        _close(_best(before, arm, k), _best(after, arm, k), **near) for arm, near in _NEAR.items()
+    )
 
 
-def _within(first: Sequence[Fused], others: Sequence[Fused], k: int) -> bool:
-    scores = {(one.id, one.version): one.score for one in others}
-    last = others[:k][-1].score if others else 0.0
-    return all(scores.get((one.id, one.version), -1.0) >= last - TIE for one in first)
+def _scored_alike(before: Sequence[Hit], after: Sequence[Hit]) -> bool:
+    there = {(hit.id, hit.version): hit for hit in after}
+    pairs = [(hit, there[place]) for hit in before if (place := (hit.id, hit.version)) in there]
+    for arm, near in _NEAR.items():
+        scores = [(getattr(one, arm) or 0.0, getattr(other, arm) or 0.0) for one, other in pairs]
+        if not _close([one for one, _ in scores], [other for _, other in scores], **near):
+            return False
+    return True
+
+
+def _best(hits: Sequence[Hit], arm: str, k: int) -> list[float]:
+    return sorted((score for hit in hits if (score := getattr(hit, arm))), reverse=True)[:k]
+
+
+def _close(one: Sequence[float], other: Sequence[float], *, rel_tol: float, abs_tol: float) -> bool:
+    return len(one) == len(other) and all(map(partial(isclose, rel_tol=rel_tol, abs_tol=abs_tol), one, other))
 
 
 def _same(before: Parity, after: Parity) -> bool:
@@ -100,14 +117,14 @@ def _asked(one: Opened, old: Generation, new: Generation) -> tuple[bool, bool, b
         if same := alike(before, after):
             break
     place = (one.entry.id, one.entry.version)
-    found = [place in [(each.id, each.version) for each in answer[:K]] for answer in (before, after)]
+    found = [place in [(each.id, each.version) for each in fuse(answer)[:K]] for answer in (before, after)]
     return same, found[0], found[1]
 
 
-def _answers(one: Opened, old: Generation, new: Generation) -> tuple[list[Fused], list[Fused]]:
+def _answers(one: Opened, old: Generation, new: Generation) -> tuple[list[Hit], list[Hit]]:
     plans = [_plan(one, each, by_meaning=old.embedder != new.embedder) for each in (old, new)]
     with tenant_transaction(snapshot=True):
-        before, after = (index.search(plan) for plan in plans)
+        before, after = (engine().search(plan) for plan in plans)
     return before, after
 
 

@@ -47,6 +47,7 @@ class Space(TenantOwned):
     pii_policy_id = models.UUIDField(null=True)
     retention_policy_id = models.UUIDField(null=True)
     delete_grace = models.DurationField()
+    merge_duplicates = models.BooleanField(default=False)
     created_at = models.DateTimeField(default=now)
     deleted_at = models.DateTimeField(null=True)
 

@@ -27,6 +27,7 @@ def space(row: Space) -> Body:
         "pii_policy_id": row.pii_policy_id,
         "retention_policy_id": row.retention_policy_id,
         "delete_grace": iso_span(row.delete_grace),
+        "merge_duplicates": row.merge_duplicates,
         "created_at": rfc3339(row.created_at),
     }
 

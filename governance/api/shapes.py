@@ -56,6 +56,7 @@ class SpaceBody(StrictSerializer):
     pii_policy_id = Uuid(required=False, allow_null=True)
     retention_policy_id = Uuid(required=False, allow_null=True)
     delete_grace = Span(required=False, max_value=LONGEST_GRACE)
+    merge_duplicates = Boolean(required=False)
 
 
 class SpaceChange(SpaceBody):
@@ -69,6 +70,7 @@ class SpaceShape(Shape):
     pii_policy_id = Uuid(allow_null=True)
     retention_policy_id = Uuid(allow_null=True)
     delete_grace = Span()
+    merge_duplicates = Boolean()
     created_at = Moment()
 
 

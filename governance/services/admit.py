@@ -30,6 +30,7 @@ from governance.drafting import (
     version_key,
     written,
 )
+from governance.duplicates import merge
 from governance.judging import Judged, judge_many
 from governance.lessons import note_drafts
 from governance.models import Admission
@@ -114,7 +115,11 @@ def _drafts(principal: Principal, space_id: UUID, parts: Sequence[Submission]) -
     subjects = _subjects(allowed)
     judged = iter(judge_many(principal, policy=policy, submissions=allowed, subject_ids=subjects))
     outcomes = (refused[id(part)] if id(part) in refused else next(judged) for part in parts)
-    return [each if isinstance(each, Problem) else drafted(principal, each) for each in outcomes]
+    made = [each if isinstance(each, Problem) else drafted(principal, each) for each in outcomes]
+    if not space.merge_duplicates:
+        return made
+    merged = iter(merge(principal, [each for each in made if isinstance(each, Draft)]))
+    return [next(merged) if isinstance(each, Draft) else each for each in made]
 
 
 def _subjects(parts: Sequence[Submission]) -> list[tuple[UUID, ...]]:

@@ -33,11 +33,13 @@ def create_space(
     pii_policy_id: UUID | None = None,
     retention_policy_id: UUID | None = None,
     delete_grace: timedelta = DEFAULT_GRACE,
+    merge_duplicates: bool = False,
 ) -> Space:
     """A new space. Raises `Validation` when the name is taken or a policy is unknown."""
     may(principal, Act.SPACE_CREATE)
     _check_policies(pii_policy_id, retention_policy_id)
-    space = Space(name=name, pii_policy_id=pii_policy_id, delete_grace=delete_grace)
+    told = {"delete_grace": delete_grace, "merge_duplicates": merge_duplicates}
+    space = Space(name=name, pii_policy_id=pii_policy_id, **told)
     with tenant_transaction():
         count(principal, Resource.SPACES)
         _save(space, force_insert=True)

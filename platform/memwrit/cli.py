@@ -87,6 +87,7 @@ def _upkeep(commands: Commands) -> None:
     check.add_argument("--deploy", action="store_true", required=True)
     parity = _command(commands, "parity", "compare index and rows", _deferred("parity"))
     parity.add_argument("--tenant", metavar="ID", help="one tenant only")
+    parity.add_argument("--mend", action="store_true", help="take orphans out first, then put what is missing or stale")
     _reindexing(commands)
 
 

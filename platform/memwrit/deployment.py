@@ -102,6 +102,7 @@ def _transport() -> Iterator[str]:
             yield f"{alias}: the connection leaves this machine without sslmode=verify-full"
     if settings.SEARCH_ENGINE == "opensearch":
         yield from _searching()
+    yield from _broker()
 
 
 def _searching() -> Iterator[str]:
@@ -109,6 +110,16 @@ def _searching() -> Iterator[str]:
         part = urlsplit(url.strip())
         if part.scheme != "https" and part.hostname not in LOCAL:
             yield "OPENSEARCH_URL: the connection leaves this machine without TLS"
+
+
+def _broker() -> Iterator[str]:
+    part = urlsplit(settings.BROKER_URL)
+    if not settings.BROKER_URL or part.hostname in (*LOCAL, None):
+        return
+    if part.scheme not in ("rediss", "amqps"):
+        yield "BROKER_URL: the connection leaves this machine without TLS"
+    elif "ssl_cert_reqs" in part.query:
+        yield "BROKER_URL: certificates are always verified, and the URL says otherwise"
 
 
 def _files() -> Iterator[str]:

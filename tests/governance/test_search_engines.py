@@ -3,7 +3,9 @@
 import argparse
 import json
 import time
+from dataclasses import replace
 from datetime import timedelta
+from uuid import uuid4
 
 import numpy as np
 import pytest
@@ -13,7 +15,7 @@ from foundation.kernel import clock, outbox
 from foundation.kernel.models import WorkItem
 from foundation.kernel.problems import Unavailable
 from foundation.kernel.scope import tenant_transaction
-from foundation.search import index
+from foundation.search import generations, index
 from foundation.search.engine import _made, engine
 from foundation.search.opensearch.connection import Connection
 from foundation.search.port import SCRUB
@@ -26,7 +28,7 @@ from governance.services.revise import Revision, revise
 from governance.services.search import Question, search
 from governance.services.withdraw import withdraw
 from governance.timeline import served_from
-from memwrit.commands import parity, reindex
+from memwrit.commands import parity
 from tests.governance.builders import admitted, drain, submission
 from tests.governance.test_forget import forget
 from tests.opensearch.proxy import Reply, faithful, in_front_of
@@ -35,6 +37,12 @@ from tests.scanner import float_needles, scan_for
 
 def found(who, query, **fields):
     return {each.memory.payload.content for each in search(who, question=Question(query, **fields)).found}
+
+
+def failures():
+    """Work that was tried and not done: kind and error."""
+    with tenant_transaction():
+        return list(WorkItem.objects.exclude(failure="").values_list("kind", "failure"))
 
 
 def test_the_index_follows_every_change(either_engine, agent, space, officer):
@@ -47,6 +55,7 @@ def test_the_index_follows_every_change(either_engine, agent, space, officer):
     revise(agent, memory_id=changed.memory.cube.id, revision=Revision("*", {"content": "Bob bought a violin in Pisa."}))
     forget(officer, subject="crm:1")
     drain()
+    assert failures() == [], "whatever was late or refused is told, not guessed at"
     assert found(agent, "violin") == {"The violin stands in the hall.", "Bob bought a violin in Pisa."}
     with tenant_transaction():
         assert engine().holding([each.memory.cube.id for each in (gone, named)]) == set()
@@ -111,31 +120,94 @@ def _make_due(tenant):
         WorkItem.objects.update(due=clock.now() - timedelta(hours=1))
 
 
-def arguments(tenant, **more):
-    return argparse.Namespace(tenant=str(tenant), json=True, **more)
+def compared(tenant, capsys, *, mend=False):
+    """What `memwrit parity` comes to: its exit code, and its lines."""
+    capsys.readouterr()
+    code = parity.run(argparse.Namespace(tenant=str(tenant), json=True, mend=mend))
+    return code, [json.loads(line) for line in capsys.readouterr().out.splitlines()]
 
 
-def test_parity_holds_until_the_index_differs_and_a_reindex_mends_it(either_engine, agent, space, tenant, capsys):
-    one = admitted(agent, space, "A violin was bought.")
-    other = admitted(agent, space, "A violin was sold.")
-    assert parity.run(arguments(tenant)) == 0
+def counts(told):
+    return told["missing"], told["stale"], told["orphans"]
+
+
+def test_parity_tells_what_is_missing_stale_and_orphaned_and_mends_orphans_first(
+    either_engine, agent, space, tenant, capsys, monkeypatch
+):
+    one, third = (admitted(agent, space, f"A violin was {what}.") for what in ("bought", "lent"))
+    code, [told] = compared(tenant, capsys)
+    assert (code, counts(told)) == (0, (0, 0, 0))
+    admit(agent, submission=submission(space, "A violin was sold."))
+    revise(agent, memory_id=third.memory.cube.id, revision=Revision("*", {"content": "A violin was given away."}))
+    _forget_what_is_owed()
+    _withdrawn_in_silence(one)
+    code, [told] = compared(tenant, capsys)
+    assert (code, counts(told)) == (1, (2, 1, 1)), "a lost one and a new version; the old version; the withdrawn one"
+    assert told["orphan_ids"] == [str(one.memory.cube.id)]
+    done = []
+    for name in ("remove", "put"):
+        act = getattr(type(engine()), name)
+        monkeypatch.setattr(type(engine()), name, _noting(done, name, act))
+    code, [_, told] = compared(tenant, capsys, mend=True)
+    assert (code, counts(told)) == (0, (0, 0, 0))
+    assert next(each for each in done if each[1]) == ("remove", 1), "orphans go first"
+    drain()
+    assert found(agent, "violin") == {"A violin was sold.", "A violin was given away."}
+    with tenant_transaction():
+        assert engine().holding([one.memory.cube.id]) == set()
+
+
+def test_what_has_no_record_any_more_is_an_orphan_and_goes(either_engine, agent, space, tenant, capsys):
+    shown = admitted(agent, space, "A violin was bought.")
+    with tenant_transaction():
+        generation = generations.live()[0]
+        [entry] = entries(
+            opening.rows([(shown.memory.cube.id, 1)], embeddings=True), served_from([shown.memory.cube.id])
+        )
+    strange = replace(index.documents([entry], [generation])[0], id=uuid4())
+    with tenant_transaction():
+        engine().put([strange])
+    code, [told] = compared(tenant, capsys)
+    assert (code, counts(told)) == (1, (0, 0, 1))
+    code, [_, told] = compared(tenant, capsys, mend=True)
+    assert (code, counts(told)) == (0, (0, 0, 0))
+    assert found(agent, "violin") == {"A violin was bought."}
+
+
+def test_a_purged_index_is_mended(either_engine, agent, space, tenant, capsys):
+    admitted(agent, space, "A violin was bought.")
     with tenant_transaction():
         engine().purge()
-    assert parity.run(arguments(tenant)) == 1
-    assert json.loads(capsys.readouterr().out.splitlines()[-1])["missing"] == 2
-    assert reindex.run(arguments(tenant)) == 0
-    assert parity.run(arguments(tenant)) == 0
-    assert found(agent, "violin") == {"A violin was bought.", "A violin was sold."}
-    _orphan(one)
-    assert parity.run(arguments(tenant)) == 1
-    assert json.loads(capsys.readouterr().out.splitlines()[-1])["orphans"] == 1
-    assert other
+    assert compared(tenant, capsys)[0] == 1
+    assert compared(tenant, capsys, mend=True)[0] == 0
+    assert found(agent, "violin") == {"A violin was bought."}
 
 
-def _orphan(shown):
-    """Take the record out of service without telling the index: what must never happen."""
+def test_parity_says_when_the_index_cannot_be_asked(proxy, agent, space, tenant, capsys):
+    admitted(agent, space, "A violin was bought.")
+    proxy.rule = lambda request, ask: Reply(drop=True)
+    code, [told] = compared(tenant, capsys)
+    assert code == 2
+    assert "missing" not in told
+
+
+def _noting(done, name, act):
+    def noted(self, given):
+        done.append((name, len(given)))
+        return act(self, given)
+
+    return noted
+
+
+def _withdrawn_in_silence(shown):
+    """Out of service, and the index not told: what must never happen."""
     with tenant_transaction():
         MemCube.objects.filter(id=shown.memory.cube.id).update(state="withdrawn")
+
+
+def _forget_what_is_owed():
+    with tenant_transaction():
+        WorkItem.objects.all().delete()
 
 
 def test_what_was_forgotten_leaves_no_bytes_in_the_nodes_data_directory(on_opensearch, agent, space, officer, tenant):

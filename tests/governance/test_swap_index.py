@@ -80,3 +80,71 @@ def test_an_embedder_that_finds_less_is_refused_and_the_old_one_stays(agent, mem
         operation = Operation.objects.get(id=done.id)
         assert not Embedding.objects.filter(embedder="constant@1").exists()
     assert (operation.state, operation.problem) == ("failed", "index-recall")
+
+
+def test_what_was_embedded_later_dies_with_its_version(agent, space, officer, memories):
+    from tests.governance.test_forget import forget
+
+    gone = admitted(agent, space, "Ana keeps bees behind the house.", subjects=("crm:1",), source="bees")
+    swap(embedder=OTHER)
+    with tenant_transaction():
+        assert Embedding.objects.filter(version_id=gone.memory.version.id).exists()
+    forget(officer, subject="crm:1")
+    with tenant_transaction():
+        assert not Embedding.objects.filter(version_id=gone.memory.version.id).exists()
+        assert Embedding.objects.count() == 4
+
+
+def test_an_embedding_beside_another_version_does_not_open(agent, memories):
+    from foundation.kernel.problems import Integrity
+    from governance import embeddings, opening
+
+    swap(embedder=OTHER)
+    ids = [one.memory.cube.id for one in memories[:2]]
+    with tenant_transaction(snapshot=True):
+        rows = opening.rows([(each, None) for each in ids])
+        sealed = embeddings.sealed_of(rows)
+    first, second = rows
+    secret = keys.open_one(first.version.id)
+    assert embeddings.opened(first, secret, sealed)["pairs@1"].shape == (96,)
+    with pytest.raises(Integrity):
+        embeddings.opened(first, secret, {first.version.id: sealed[second.version.id]})
+
+
+def test_text_is_embedded_as_it_is_indexed_with_tokens_for_people(agent, space, monkeypatch):
+    embedded = []
+    made = Pairs.embed
+    monkeypatch.setattr(Pairs, "embed", lambda self, texts: embedded.extend(texts) or made(self, texts))
+    admitted(agent, space, "{{Ana}} keeps bees behind the house.")
+    swap(embedder=OTHER)
+    assert any("keeps bees" in text for text in embedded), "positive control"
+    assert not any("Ana" in text for text in embedded)
+
+
+def test_a_removal_that_waits_for_a_new_generation_reaches_it(tenant, agent, memories):
+    """Who waits for a lock sees the rows of before: a generation begun meanwhile would keep what is removed."""
+    import threading
+
+    from django.db import connections
+
+    from foundation.kernel.scope import tenant_scope
+    from governance.indexing import unindex
+
+    begun, removed = threading.Event(), threading.Event()
+
+    def remove():
+        with tenant_scope(tenant), tenant_transaction():
+            begun.set()
+            unindex([memories[0].memory.cube.id])
+        removed.set()
+        connections.close_all()
+
+    thread = threading.Thread(target=remove)
+    with tenant_transaction():
+        new = generations.begin("hash@1", 384)
+        thread.start()
+        begun.wait(10)
+        assert not removed.wait(0.5), "positive control: it waits"
+    thread.join(20)
+    assert rows(new.number) == 1, "its tombstone"
+    generations.retire(new.number)

@@ -150,5 +150,17 @@ def test_a_distant_database_without_verified_tls_is_refused(own, monkeypatch):
     assert not any("sslmode" in each for each in deployment._transport())
 
 
+@pytest.mark.parametrize(
+    "url", ["redis://queue.example/0", "amqp://user:word@queue.example//", "rediss://queue.example/0?ssl_cert_reqs=none"]
+)
+def test_a_distant_broker_without_verified_tls_is_refused(settings, url):
+    from memwrit import deployment
+
+    settings.BROKER_URL = url
+    assert [each for each in deployment._broker() if each.startswith("BROKER_URL")]
+    settings.BROKER_URL = "rediss://queue.example/0"
+    assert not list(deployment._broker())
+
+
 def test_the_tests_environment_holds_every_url_the_command_needs():
     assert set(os.environ) >= ALL

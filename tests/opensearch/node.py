@@ -10,6 +10,8 @@ import contextlib
 import fcntl
 import json
 import os
+import shutil
+import signal
 import sys
 import tempfile
 import time
@@ -19,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.opensearch.assemble import CannotBeMade, place
-from tests.opensearch.server import PATIENCE, Server, Shape, alive, answers, cluster, end
+from tests.opensearch.server import PATIENCE, Server, Shape, alive, answers, cluster, end, runs_in
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,18 +52,31 @@ def running() -> Iterator[Node]:
 
 
 @contextlib.contextmanager
-def whole(nodes: int = 1, heap: str = "1g") -> Iterator[list[Server]]:
-    """A cluster of one's own as OpenSearch comes, gone afterwards."""
+def whole(nodes: int = 1, heap: str = "1g", *, quick: bool = False) -> Iterator[list[Server]]:
+    """A cluster of one's own as OpenSearch comes (or with tests' quick compiler), gone afterwards."""
     with _locked() as folder:
+        _clear_abandoned(folder)
         own = Path(tempfile.mkdtemp(prefix="own-", dir=folder))
         own.chmod(0o755)
-        servers = cluster(own, nodes, Shape(heap, quick=False))
+        (own / "owner").write_text(str(os.getpid()))
+        servers = cluster(own, nodes, Shape(heap, quick))
     try:
         yield servers
     finally:
         for server in servers:
             server.stop()
-        _remove(own)
+        remove(own)
+
+
+def _clear_abandoned(folder: Path) -> None:
+    """End the clusters whose owners were killed before they could."""
+    for owner in folder.glob("own-*/owner"):
+        if alive(int(owner.read_text() or 0)):
+            continue
+        for pid in owner.parent.glob("n*/pid"):
+            if runs_in(int(pid.read_text() or 0), pid.parent):
+                end(int(pid.read_text()))
+        remove(owner.parent)
 
 
 @contextlib.contextmanager
@@ -147,9 +162,7 @@ def _keep(folder: Path, state: dict[str, Any]) -> None:
     (folder / "state.json").write_text(json.dumps(state))
 
 
-def _remove(folder: Path) -> None:
-    import shutil
-
+def remove(folder: Path) -> None:
     shutil.rmtree(folder, ignore_errors=True)
 
 
@@ -159,6 +172,7 @@ def _show(url: str, began: float) -> None:
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # and what was started is stopped
     started = time.monotonic()
     if "--whole" in sys.argv:
         with whole() as made:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import http.client
+import ssl
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import urlsplit
@@ -16,6 +17,7 @@ class Request:
     method: str
     path: str
     body: bytes
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,10 +47,13 @@ class Proxy:
 
 
 @contextlib.contextmanager
-def in_front_of(url: str) -> Iterator[Proxy]:
+def in_front_of(url: str, tls: ssl.SSLContext | None = None) -> Iterator[Proxy]:
+    """`tls`: it is asked over TLS with that certificate (the node behind it is not)."""
     ended = threading.Event()
-    server = ThreadingHTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler)
-    proxy = Proxy(f"http://127.0.0.1:{server.server_address[1]}")
+    server = _Quiet(("127.0.0.1", 0), BaseHTTPRequestHandler)
+    proxy = Proxy(f"{'https' if tls else 'http'}://127.0.0.1:{server.server_address[1]}")
+    if tls:
+        server.socket = tls.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
     server.RequestHandlerClass = _handler(proxy, url, ended)
     server.daemon_threads = True
     threading.Thread(target=server.serve_forever, daemon=True).start()
@@ -60,13 +65,18 @@ def in_front_of(url: str) -> Iterator[Proxy]:
         server.server_close()
 
 
+class _Quiet(ThreadingHTTPServer):
+    def handle_error(self, *_: object) -> None:
+        """A handshake that the other side broke off is what some tests are about."""
+
+
 def _handler(proxy: Proxy, url: str, ended: threading.Event) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
         def answer(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-            request = Request(self.command, self.path, body)
+            request = Request(self.command, self.path, body, dict(self.headers))
             proxy.seen.append(request)
             reply = proxy.rule(request, lambda: _asked(url, request, self.headers.get("Content-Type")))
             if reply.hang:

@@ -74,6 +74,7 @@ class Server:
                 env=_environment(self.folder),
             )
         self.pid = process.pid
+        (self.folder / "pid").write_text(str(self.pid))
 
     def await_answer(self, nodes: int = 1) -> None:
         """Until a cluster of at least so many nodes answers, none of its primaries missing."""
@@ -136,6 +137,14 @@ def answers(url: str, nodes: int = 1) -> bool:
 def alive(pid: int) -> bool:
     try:
         return bool(pid) and "Z" not in Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[:1]
+    except OSError:
+        return False
+
+
+def runs_in(pid: int, folder: Path) -> bool:
+    """Whether the process is a node of that folder: its number may be another's by now."""
+    try:
+        return str(folder).encode() in Path(f"/proc/{pid}/cmdline").read_bytes()
     except OSError:
         return False
 

@@ -39,21 +39,21 @@ class Fleet:
     processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
     log: Path = field(default_factory=lambda: Path(tempfile.mkstemp(prefix="mw-fleet-")[1]))
 
-    def start(self, name: str, *command: str) -> None:
+    def start(self, name: str, *command: str, broker: bool = True) -> None:
         short = ["--claim", str(CLAIM), "--lease", str(LEASE), "--attempts", str(ATTEMPTS)]
         options = short if self.short else []
         with self.log.open("ab") as log:
             self.processes[name] = subprocess.Popen(
                 [sys.executable, "-m", "tests.workers.effects", *options, "--", *command],
-                env=self.environment | {"BROKER_URL": self.broker.url},
+                env=self.environment | {"BROKER_URL": self.broker.url if broker else ""},
                 cwd=ROOT,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
             )
 
-    def start_relay(self) -> None:
-        self.start("relay", "tick", "--only", "relay")
+    def start_relay(self, *, broker: bool = True) -> None:
+        self.start("relay", "tick", "--only", "relay", broker=broker)
 
     def start_worker(self, *options: str, name: str = "worker") -> None:
         self.start(name, "worker", "--concurrency", str(self.concurrency), *options)

@@ -100,36 +100,53 @@ SELECT asked.queue FROM unnest(%s::text[]) AS asked(queue)
  WHERE EXISTS (SELECT FROM kernel_workitem w WHERE w.state = 'due' AND w.queue = asked.queue AND w.due <= now())
 """
 
-# `near`: the items longest due. If they are all there are, they are ranked. If there are more, `tenants` steps from
-# tenant to tenant along the index, and each is asked for as many as could be taken of it at most.
+# `near`: the items longest due. If they are all there are, they are ranked. If there are more, `later` and `sooner`
+# step from tenant to tenant along the index, from whoever was served last, no further than there are places; and each
+# is asked for as many as could be taken of it at most. Conditions on `due` that only make sure are written so that no
+# index seems to fit them: on a table that has just grown the planner would read a whole backlog through it.
 _LEASE = """
 WITH RECURSIVE near AS MATERIALIZED (
   SELECT tenant_id, id, due FROM kernel_workitem
    WHERE state = 'due' AND queue = %(queue)s AND due <= now() ORDER BY due LIMIT %(window)s),
-tenants AS (
-  SELECT (SELECT tenant_id FROM kernel_workitem WHERE state = 'due' AND queue = %(queue)s
-           ORDER BY tenant_id LIMIT 1) AS tenant_id
-   WHERE (SELECT count(*) FROM near) >= %(window)s
+many AS MATERIALIZED (SELECT count(*) >= %(window)s AS so FROM near),
+later AS (
+  SELECT (SELECT w.tenant_id FROM kernel_workitem w
+           WHERE w.state = 'due' AND w.queue = %(queue)s AND w.tenant_id > %(last)s::uuid
+           ORDER BY w.tenant_id LIMIT 1) AS tenant_id WHERE (SELECT so FROM many)
   UNION ALL
   SELECT (SELECT w.tenant_id FROM kernel_workitem w
            WHERE w.state = 'due' AND w.queue = %(queue)s AND w.tenant_id > t.tenant_id
-           ORDER BY w.tenant_id LIMIT 1)
-    FROM tenants t WHERE t.tenant_id IS NOT NULL),
-candidates AS (
-  SELECT tenant_id, id, due FROM near WHERE (SELECT count(*) FROM near) < %(window)s
+           ORDER BY w.tenant_id LIMIT 1) FROM later t WHERE t.tenant_id IS NOT NULL),
+sooner AS (
+  SELECT (SELECT w.tenant_id FROM kernel_workitem w WHERE w.state = 'due' AND w.queue = %(queue)s
+           ORDER BY w.tenant_id LIMIT 1) AS tenant_id WHERE (SELECT so FROM many)
   UNION ALL
-  SELECT first.tenant_id, first.id, first.due FROM tenants t CROSS JOIN LATERAL (
+  SELECT (SELECT w.tenant_id FROM kernel_workitem w
+           WHERE w.state = 'due' AND w.queue = %(queue)s AND w.tenant_id > t.tenant_id
+             AND w.tenant_id <= %(last)s::uuid
+           ORDER BY w.tenant_id LIMIT 1) FROM sooner t WHERE t.tenant_id IS NOT NULL),
+served AS MATERIALIZED (
+  SELECT t.tenant_id FROM (
+    SELECT tenant_id FROM later UNION ALL SELECT tenant_id FROM sooner WHERE tenant_id <= %(last)s::uuid) AS t
+   CROSS JOIN LATERAL (
+    SELECT 1 FROM kernel_workitem w WHERE w.state = 'due' AND w.queue = %(queue)s AND w.tenant_id = t.tenant_id
+       AND w.due <= now() ORDER BY w.due LIMIT 1) AS any_due
+   LIMIT %(limit)s),
+candidates AS (
+  SELECT tenant_id, id, due FROM near WHERE NOT (SELECT so FROM many)
+  UNION ALL
+  SELECT first.tenant_id, first.id, first.due FROM served t CROSS JOIN LATERAL (
     SELECT w.tenant_id, w.id, w.due FROM kernel_workitem w
      WHERE w.state = 'due' AND w.queue = %(queue)s AND w.tenant_id = t.tenant_id AND w.due <= now()
-     ORDER BY w.due LIMIT %(limit)s) AS first
-   WHERE t.tenant_id IS NOT NULL),
-chosen AS (
+     ORDER BY w.due LIMIT %(limit)s) AS first),
+chosen AS MATERIALIZED (
   SELECT tenant_id, id FROM (
     SELECT tenant_id, id, row_number() OVER (PARTITION BY tenant_id ORDER BY due, id) AS turn FROM candidates) AS turns
    ORDER BY turn, tenant_id <= %(last)s::uuid, tenant_id LIMIT %(limit)s),
 free AS MATERIALIZED (
-  SELECT tenant_id, id FROM kernel_workitem WHERE (tenant_id, id) IN (SELECT tenant_id, id FROM chosen)
-     AND state = 'due' AND due <= now() FOR UPDATE SKIP LOCKED)
+  SELECT w.tenant_id, w.id FROM chosen CROSS JOIN LATERAL (
+    SELECT tenant_id, id FROM kernel_workitem w WHERE w.tenant_id = chosen.tenant_id AND w.id = chosen.id
+       AND state || '' = 'due' AND due + interval '0' <= now() FOR UPDATE SKIP LOCKED) AS w)
 UPDATE kernel_workitem w SET due = now() + make_interval(secs => %(seconds)s), runner = NULL
   FROM free WHERE w.tenant_id = free.tenant_id AND w.id = free.id
 RETURNING w.tenant_id, w.id, w.kind, w.due

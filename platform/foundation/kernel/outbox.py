@@ -75,7 +75,7 @@ def enqueue_many(
     return [item.id for item in items]
 
 
-def run_due(limit: int = 50, queues: Collection[Queue] = EVERY) -> int:
+def run_due(limit: int = 16, queues: Collection[Queue] = EVERY) -> int:
     """Lease and run up to `limit` due items of each queue, every tenant in its turn; returns how many were leased."""
     leases = lease_due(limit, queues)
     groups: dict[tuple[UUID, str], list[UUID]] = defaultdict(list)

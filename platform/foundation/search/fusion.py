@@ -32,6 +32,11 @@ class Fused:
     asks: bool = False
     priors: Mapping[str, float] = field(default_factory=dict)
 
+    def with_priors(self, priors: Mapping[str, float]) -> "Fused":
+        """The same result (spelt out: `dataclasses.replace` takes three times as long, hundreds of times a search)."""
+        place = (self.group, self.position, self.words, self.named, self.asks)
+        return Fused(self.id, self.version, self.lexical, self.dense, self.fused, *place, priors)
+
     @property
     def score(self) -> float:
         """What results are ordered by."""

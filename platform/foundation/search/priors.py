@@ -8,7 +8,7 @@ through a score. Without a session nothing but the speaker counts. Measurements:
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from foundation.search.fusion import Fused, ranked
 
@@ -47,13 +47,12 @@ def with_priors(results: Sequence[Fused], weights: Weights = Weights()) -> list[
     """The same results with their priors, best first."""
     company = _company(results)
     passages = [_passage(one, company) for one in results]
-    heaviest = max(passages, default=0.0)
-    return ranked(
-        [
-            replace(one, priors=_told(one, company, weights, passage / heaviest if heaviest else 0.0))
-            for one, passage in zip(results, passages, strict=True)
-        ]
+    best = max(passages, default=0.0)
+    told = (
+        _told(one, company, weights, passage / best if best else 0.0)
+        for one, passage in zip(results, passages, strict=True)
     )
+    return ranked([one.with_priors(added) if added else one for one, added in zip(results, told, strict=True)])
 
 
 def _company(results: Sequence[Fused]) -> _Company:
@@ -65,7 +64,8 @@ def _company(results: Sequence[Fused]) -> _Company:
         if one.position is not None:
             place = (one.group, one.position)
             company.scores[place] = max(company.scores.get(place, 0.0), one.fused)
-            company.words[place] = heaviest([company.words.get(place, {}), one.words])
+            there = company.words.get(place)
+            company.words[place] = one.words if there is None else heaviest([there, one.words])
             if one.asks:
                 company.asking.add(place)
     return company
@@ -90,13 +90,14 @@ def heaviest(each: Iterable[Mapping[int, float]]) -> Mapping[int, float]:
 
 
 def _told(one: Fused, company: _Company, weights: Weights, passage: float) -> dict[str, float]:
-    told = {"speaker": weights.speaker * one.named}
+    told = {"speaker": weights.speaker} if one.named else {}
     if one.group is not None:
         told["session"] = weights.session * company.sessions[one.group]
         if one.position is not None:
             told["neighbours"] = _neighbours((one.group, one.position), company, weights)
             told["passage"] = weights.passage * passage
-            told["asks"] = weights.asks * one.asks
+            if one.asks:
+                told["asks"] = weights.asks
     return {name: value for name, value in told.items() if value}
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from foundation.kernel import outbox
 from foundation.kernel.scope import current_tenant, tenant_transaction
 from foundation.search import blind, generations
-from foundation.search.analysis import document_terms, query_terms
+from foundation.search.analysis import document_terms, query_marks, query_terms
 from foundation.search.embedders import HashEmbedder
 from foundation.search.engine import engine
 from foundation.search.port import Collection, Document, Plan
@@ -54,6 +54,7 @@ def plan(text, **facts):
         "spaces": None,
         "roles": frozenset(),
         "terms": query_terms(text, KEY),
+        "marks": query_marks(text, KEY),
         "vector": blind.rotate(EMBEDDER.embed([text]), KEY)[0] if text else None,
         "at": NOW,
     }

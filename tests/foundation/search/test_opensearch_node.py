@@ -88,6 +88,26 @@ def test_a_step_that_hangs_or_is_not_there_is_told_as_such(monkeypatch):
         assemble._run(["not-a-tool"])
 
 
+def test_a_node_whose_owner_was_killed_is_ended_by_the_next_who_comes(tmp_path):
+    """A sleeping stand-in for the node: what counts is whose it is."""
+    own, kept = tmp_path / "own-1", tmp_path / "own-2"
+    running = []
+    for folder, owner in ((own, 0), (kept, os.getpid())):
+        (folder / "n1").mkdir(parents=True)
+        script = folder / "n1" / "node"
+        script.write_text("#!/bin/sh\nwhile :; do sleep 1; done\n")
+        running.append(subprocess.Popen(["/bin/sh", str(script)], start_new_session=True))
+        (folder / "n1" / "pid").write_text(str(running[-1].pid))
+        (folder / "owner").write_text(str(owner))
+    node._clear_abandoned(tmp_path)
+    gone, left = running
+    assert gone.wait(30) != 0
+    assert left.poll() is None, "the control: its owner lives"
+    assert (own.exists(), kept.exists()) == (False, True)
+    os.killpg(left.pid, signal.SIGKILL)
+    left.wait()
+
+
 def _path_without(folder: Path) -> str:
     """Tools enough for PostgreSQL and Python, and neither Java nor Maven nor apt."""
     for tool in ("setpriv", "chown", "chmod", "id", "sh", "bash", "env", "uname", "locale"):

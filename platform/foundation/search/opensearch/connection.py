@@ -14,6 +14,7 @@ from urllib.parse import unquote, urlsplit
 import opensearchpy
 import orjson
 from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
 from opensearchpy.exceptions import (
     ConnectionTimeout,
     NotFoundError,
@@ -128,7 +129,9 @@ def unavailable(*, slow: bool = False) -> Unavailable:
 def options() -> dict[str, Any]:
     """What the client is made with, from the settings. Credentials stand in the URL or in settings of their own."""
     parts = [urlsplit(url.strip()) for url in settings.OPENSEARCH_URL.split(",")]
-    secure = all(part.scheme == "https" for part in parts)
+    secure = parts[0].scheme == "https"
+    if any((part.scheme == "https") != secure for part in parts):
+        raise ImproperlyConfigured("OPENSEARCH_URL: some of the nodes are asked with TLS and some without")
     return {
         "hosts": [{"host": part.hostname, "port": part.port or (443 if secure else 9200)} for part in parts],
         "http_auth": _credentials(parts[0].username, parts[0].password),
