@@ -40,12 +40,23 @@ class _Presented:
         live = self.state == Registry.State.ACTIVE and self.disabled_at is None
         return live and not expired and self.revoked_at is None
 
+    def principal(self, tenant_id: UUID) -> Principal:
+        return Principal(
+            id=self.principal_id,
+            tenant_id=tenant_id,
+            kind=PrincipalKind(self.kind),
+            role=Role(self.role),
+            spaces=frozenset(self.spaces),
+            name=self.name,
+            key_id=self.id,
+        )
+
 
 _PRESENTED = """SELECT k.id, k.digest, k.principal_id, k.role, k.spaces, k.name, k.expires_at, k.revoked_at,
 p.kind, p.disabled_at, r.state FROM tenants_apikey k
 JOIN tenants_principalrecord p ON p.tenant_id = k.tenant_id AND p.id = k.principal_id
 LEFT JOIN kernel_registry r ON r.id = k.tenant_id WHERE k.tenant_id = %s AND """
-_BY_KEY_ID, _BY_ID = _PRESENTED + "k.key_id = %s", _PRESENTED + "k.id = %s"
+_BY_KEY_ID, _BY_ID, _BY_PRINCIPAL = (_PRESENTED + f"k.{column} = %s" for column in ("key_id", "id", "principal_id"))
 
 
 def authenticated(text: str) -> Principal:
@@ -55,19 +66,11 @@ def authenticated(text: str) -> Principal:
     """
     given = credentials.parse(text)
     with tenant_scope(given.tenant_id), tenant_transaction():
-        key = _presented(_BY_KEY_ID, given.key_id)
+        key = next(iter(_presented(_BY_KEY_ID, given.key_id)), None)
     credentials.require_secret(given, None if key is None else bytes(key.digest))
     if key is None or not key.valid:
         raise Unauthenticated
-    return Principal(
-        id=key.principal_id,
-        tenant_id=given.tenant_id,
-        kind=PrincipalKind(key.kind),
-        role=Role(key.role),
-        spaces=frozenset(key.spaces),
-        name=key.name,
-        key_id=key.id,
-    )
+    return key.principal(given.tenant_id)
 
 
 def require_valid(principal: Principal) -> None:
@@ -76,14 +79,15 @@ def require_valid(principal: Principal) -> None:
     if principal.key_id is None:
         return
     with tenant_transaction():
-        key = _presented(_BY_ID, principal.key_id)
-    if key is None or not key.valid:
+        found = _presented(_BY_ID, principal.key_id)
+    if not any(key.valid for key in found):
         raise Unauthenticated
 
 
-def valid_keys(principal_id: UUID) -> list[ApiKey]:
-    """The principal's keys that would pass now. Inside `tenant_transaction`."""
-    return [key for key in _keys().filter(principal_id=principal_id) if _valid(key)]
+def credentials_of(principal_id: UUID) -> list[Principal]:
+    """The principal by each of its keys that would pass now. Inside `tenant_transaction`."""
+    tenant = current_tenant()
+    return [key.principal(tenant) for key in _presented(_BY_PRINCIPAL, principal_id) if key.valid]
 
 
 def api_keys() -> QuerySet[ApiKey]:
@@ -136,6 +140,5 @@ def _standing(resource: Resource, quota: Quota | None) -> Standing:
     return Standing(resource, ceiling, used(resource), version)
 
 
-def _presented(statement: str, name: object) -> _Presented | None:
-    found = execute(statement, [current_tenant(), name])
-    return _Presented(*found[0]) if found else None
+def _presented(statement: str, name: object) -> list[_Presented]:
+    return [_Presented(*row) for row in execute(statement, [current_tenant(), name])]
