@@ -8,22 +8,23 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from uuid import UUID
 
-from django.db.models import Q
-
 from audit.event import Change, Event, EventError, parse
 from audit.lanes import Row, row_mac
 from audit.manifest import EMPTY, Manifest, ManifestError, Place
-from audit.models import Head, ManifestNode, Outbox, Quarantine
+from audit.models import Head, Outbox, Quarantine
 from audit.notes import Checkpoint, NoteError, Verifier, open_checkpoint, unb64
 from audit.origin import MANIFEST, log_verifier, origin
 from audit.pin import Pin, watch
 from audit.services.quarantine import apart, quarantine
 from foundation.kernel.problems import Integrity
+from foundation.kernel.rows import execute, first, select
 from foundation.kernel.scope import current_work
 from foundation.keyring.signing import mac_key
 
 Elements = Mapping[UUID, bytes | None]
 ATTEMPTS = 3
+_NODES = """SELECT level, index, body FROM audit_manifestnode
+JOIN unnest(%s::smallint[], %s::bigint[]) AS asked(level, index) USING (level, index) WHERE tenant_id = %s"""
 
 
 class PinBroken(Integrity):
@@ -83,7 +84,7 @@ def _manifest_root(tenant: UUID) -> bytes:
 
 def checked_head(tenant: UUID) -> Checkpoint | None:
     """The log's signed head as this transaction sees it, not behind the pin; None for an empty log."""
-    head, checkpoint = Head.objects.first(), None
+    head, checkpoint = first(Head, ""), None
     if head is not None:
         checkpoint = _opened(head.note, tenant, log_verifier().vkey)
         if (checkpoint.size, checkpoint.root) != (head.size, bytes(head.root)):
@@ -122,17 +123,13 @@ def _opened(note: str, tenant: UUID, vkey: str) -> Checkpoint:
 
 
 def _fetch(places: Sequence[Place]) -> dict[Place, bytes]:
-    wanted = Q()
-    for level in {level for level, _ in places}:
-        wanted |= Q(level=level, index__in=[index for at, index in places if at == level])
-    return {
-        (level, index): bytes(body)
-        for level, index, body in ManifestNode.objects.filter(wanted).values_list("level", "index", "body")
-    }
+    levels, indices = [level for level, _ in places], [index for _, index in places]
+    found = execute(_NODES, [levels, indices, current_work().tenant_id])
+    return {(level, index): bytes(body) for level, index, body in found}
 
 
 def _pending(ids: Sequence[UUID]) -> list[Change]:
-    rows = Outbox.objects.filter(touched__overlap=list(ids)).order_by("seq")
+    rows = select(Outbox, "touched && %s::uuid[]", [list(ids)], last="ORDER BY seq")
     return [change for row in rows for change in pending_event(row).changes]
 
 

@@ -7,6 +7,7 @@ from datetime import timedelta
 from foundation.kernel.clock import now
 from foundation.kernel.principal import Principal
 from foundation.kernel.problems import Unavailable
+from foundation.kernel.rows import select
 from foundation.kernel.scope import tenant_transaction
 from foundation.search import index
 from foundation.search.embedders import Vectors
@@ -21,7 +22,7 @@ from governance.submissions import Submission
 from governance.weighing import Weight, origin_of, path_of, speaker_of, weights
 from guard.lessons.matching import Known as Lesson
 from guard.lessons.reading import at_writing
-from guard.selectors import calibration, guard_policy
+from guard.selectors import in_force
 from guard.trust import Speaker, Voices, voices
 from guard.types import Calibration, Evidence, EvidenceItem, GuardPolicy, Ref
 from tenants.policy import reachable_spaces
@@ -64,7 +65,7 @@ def gather(principal: Principal, parts: Sequence[Submission], embeddings: Sequen
         nearest, complete = _all_nearest(plans)
         rows = _rows(principal, {(hit.id, hit.version) for hits in nearest for hit in hits})
         known = voices({*keys, *(bytes(row.version.source_key) for row in rows)})
-        policy, own, lessons = guard_policy(), calibration(), at_writing(principal)
+        (policy, own), lessons = in_force(), at_writing(principal)
     memories = {memory.place: memory for memory in opening.unseal_existing(rows)}
     near = [_opened(memories, hits) for hits in nearest]
     speakers = [(key, principal.id) for key in keys]
@@ -104,7 +105,8 @@ def _rows(principal: Principal, places: set[Ref]) -> list[opening.Row]:
     """The rows of those that are served and the writer may read."""
     if not places:
         return []
-    cubes = MemCube.objects.filter(id__in={cube_id for cube_id, _ in places}, state__in=lifecycle.SERVED)
+    asked = [list({cube_id for cube_id, _ in places}), sorted(lifecycle.SERVED)]
+    cubes = select(MemCube, "id = ANY(%s) AND state = ANY(%s)", asked)
     seen = {cube.id: cube for cube in cubes if may_read(principal, cube)}
     return opening.rows(sorted(place for place in places if place[0] in seen), read=seen)
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import hmac
+from collections.abc import Iterable
 from datetime import datetime
 
 from foundation.kernel.canonical import canonical
@@ -14,13 +15,18 @@ ELEMENT_SIZE = 16
 
 def element(cube: MemCube) -> bytes:
     """HMAC-SHA256, cut to 16 bytes, of the whole header under the tenant's integrity key: the manifest's element."""
-    return hmac.digest(keys.named("integrity"), _canonical(cube), hashlib.sha256)[:ELEMENT_SIZE]
+    return _mac(keys.named("integrity"), cube)
 
 
-def verify(cube: MemCube) -> None:
-    """Raises `Integrity` unless the header is the one that was written."""
-    if not hmac.compare_digest(element(cube), bytes(cube.mac)):
+def verify(cubes: Iterable[MemCube]) -> None:
+    """Raises `Integrity` unless each header is the one that was written."""
+    key = keys.named("integrity")
+    if not all(hmac.compare_digest(_mac(key, cube), bytes(cube.mac)) for cube in cubes):
         raise Integrity
+
+
+def _mac(key: bytes, cube: MemCube) -> bytes:
+    return hmac.digest(key, _canonical(cube), hashlib.sha256)[:ELEMENT_SIZE]
 
 
 def millis(at: datetime | None) -> int | None:

@@ -13,6 +13,7 @@ from uuid import UUID
 from audit.selectors import verify_elements
 from foundation.kernel.principal import Principal
 from foundation.kernel.problems import Erased, Integrity
+from foundation.kernel.rows import select
 from foundation.keyring import keys
 from foundation.keyring.sealing import open_sealed
 from governance import headers, revealing
@@ -70,8 +71,7 @@ class Shown:
 def verify(cubes: Iterable[MemCube]) -> None:
     """Check headers, and the manifest that holds them, in the open snapshot; raises `Integrity`."""
     found = list(cubes)
-    for cube in found:
-        headers.verify(cube)
+    headers.verify(found)
     if found:
         verify_elements({cube.id: bytes(cube.mac) for cube in found})
 
@@ -89,7 +89,7 @@ def rows(
     """
     asked = list(places)
     ids = {cube_id for cube_id, _ in asked}
-    cubes = {cube.id: cube for cube in MemCube.objects.filter(id__in=ids)} if read is None else _of(read, ids)
+    cubes = {cube.id: cube for cube in select(MemCube, "id = ANY(%s)", [list(ids)])} if read is None else _of(read, ids)
     verify(cubes.values())
     living = {cube_id: cube for cube_id, cube in cubes.items() if cube.state != State.FORGOTTEN}
     wanted = [(cube_id, number or living[cube_id].version) for cube_id, number in asked if cube_id in living]
@@ -107,7 +107,7 @@ def parents_of(places: Iterable[Place]) -> dict[Place, tuple[Parent, ...]]:
     """The parents of each version, sorted."""
     wanted = set(places)
     found: dict[Place, list[Parent]] = defaultdict(list)
-    for edge in LineageEdge.objects.filter(child_id__in={cube_id for cube_id, _ in wanted}):
+    for edge in select(LineageEdge, "child_id = ANY(%s)", [list({cube_id for cube_id, _ in wanted})]):
         found[edge.child_id, edge.child_version].append((edge.parent_id, edge.parent_version))
     return {place: tuple(sorted(found.get(place, ()))) for place in wanted}
 
@@ -183,7 +183,6 @@ def _open(row: Row, secrets: Mapping[UUID, bytes], told: Revelation) -> Memory:
 
 def _versions(places: Iterable[Place], *, embeddings: bool) -> dict[Place, Version]:
     wanted = set(places)
-    found = Version.objects.filter(memcube_id__in={cube_id for cube_id, _ in wanted})
-    if not embeddings:
-        found = found.defer("sealed_embedding")
+    without = () if embeddings else ("sealed_embedding",)
+    found = select(Version, "memcube_id = ANY(%s)", [list({cube_id for cube_id, _ in wanted})], without=without)
     return {(row.memcube_id, row.number): row for row in found if (row.memcube_id, row.number) in wanted}

@@ -16,6 +16,7 @@ from audit.services.record import Target, record
 from foundation.kernel.clock import now, rfc3339
 from foundation.kernel.principal import Principal, Role
 from foundation.kernel.problems import Erased, FieldError, NotFound, Problem, Validation, Withdrawn
+from foundation.kernel.rows import first
 from foundation.kernel.scope import tenant_transaction
 from foundation.keyring import keys
 from governance import lifecycle, opening
@@ -36,7 +37,7 @@ def reach_space(principal: Principal, space_id: UUID, act: str) -> Space:
     """The space, if the principal may do `act` in it; raises `NotFound` or `PolicyDenied`."""
     may(principal, act, Resource(space_id=space_id))
     with tenant_transaction():
-        space = Space.objects.filter(id=space_id, deleted_at=None).first()
+        space: Space | None = first(Space, "id = %s AND deleted_at IS NULL", [space_id])
     if space is None:
         raise NotFound
     return space

@@ -5,16 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
 from django.db.models import F, OuterRef, QuerySet, Subquery
 
 from foundation.kernel.problems import FieldError, NotFound, Validation
-from foundation.kernel.scope import tenant_transaction
+from foundation.kernel.rows import execute, first, select
+from foundation.kernel.scope import current_work, tenant_transaction
 from guard.models import CalibrationVersion, GuardPolicyVersion, PiiPolicyRecord, PiiPolicyVersion
 from guard.pii.policy import DEFAULT, PiiPolicy
 from guard.types import Calibration, GuardPolicy
+
+_IN_FORCE = """SELECT (SELECT max(number) FROM guard_guardpolicyversion WHERE tenant_id = %(tenant)s),
+(SELECT max(number) FROM guard_calibrationversion WHERE tenant_id = %(tenant)s)"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,10 +44,11 @@ def pii_policy(policy_id: UUID | None) -> PiiPolicy:
 def stored_policy(policy_id: UUID) -> StoredPolicy:
     """The version in force of one policy; raises `NotFound`."""
     with tenant_transaction():
-        found = policies_in_force().filter(policy_id=policy_id).first()
-    if found is None:
-        raise NotFound
-    return stored(found)
+        record: PiiPolicyRecord | None = first(PiiPolicyRecord, "id = %s", [policy_id])
+        if record is None:
+            raise NotFound
+        (found,) = select(PiiPolicyVersion, "policy_id = %s AND number = %s", [policy_id, record.version])
+    return StoredPolicy(policy_id, found.value(record.name), found.created_at)
 
 
 def policies_in_force() -> QuerySet[PiiPolicyVersion]:
@@ -67,10 +73,29 @@ def stored(row: Any) -> StoredPolicy:
     return StoredPolicy(row.policy_id, row.value(row.name), row.created_at)
 
 
+def in_force() -> tuple[GuardPolicy, Calibration]:
+    """The tenant's choices and thresholds in force, or the shipped ones. Inside `tenant_transaction`.
+
+    Versions never change, so only their numbers are read once they are known to this process.
+    """
+    tenant = current_work().tenant_id
+    ((policy, thresholds),) = execute(_IN_FORCE, {"tenant": tenant})
+    return _guard_policy(tenant, policy), _calibration(tenant, thresholds)
+
+
 def guard_policy() -> GuardPolicy:
     """The tenant's choices in force, or the shipped ones. Inside `tenant_transaction`."""
-    newest = newest_guard_policy()
-    return newest.value() if newest else GuardPolicy()
+    return in_force()[0]
+
+
+@lru_cache(maxsize=4096)
+def _guard_policy(tenant: UUID, number: int | None) -> GuardPolicy:
+    return GuardPolicy() if number is None else GuardPolicyVersion.objects.get(number=number).value()
+
+
+@lru_cache(maxsize=4096)
+def _calibration(tenant: UUID, number: int | None) -> Calibration:
+    return Calibration() if number is None else calibration(number)
 
 
 def newest_guard_policy() -> GuardPolicyVersion | None:

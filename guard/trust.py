@@ -7,21 +7,26 @@ lost by being named. Sources are keyed hashes (16 bytes). Every function works i
 from __future__ import annotations
 
 import hashlib
-from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
-from django.db.models import Count
-
 from foundation.kernel.clock import now
+from foundation.kernel.rows import execute, insert
+from foundation.kernel.scope import current_work
 from guard.models import Voice, VoiceOutcome
 from guard.standing import NEW_SOURCE, SourceHistory, source_trust
 
 Kind = VoiceOutcome.Kind
 Speaker = tuple[bytes, UUID]
 """A source's key and the principal that writes from it."""
+_HISTORIES = """SELECT source_key, principal_id, first_seen_at, confirmed, refuted, corroborated
+FROM guard_voice v, LATERAL (
+  SELECT count(*) FILTER (WHERE kind = 'confirmed') AS confirmed, count(*) FILTER (WHERE kind = 'refuted') AS refuted,
+         count(*) FILTER (WHERE kind = 'corroborated') AS corroborated
+  FROM guard_voiceoutcome o WHERE o.tenant_id = v.tenant_id AND o.voice_id = v.id) AS outcomes
+WHERE v.tenant_id = %s AND source_key = ANY(%s) ORDER BY first_seen_at DESC, v.id DESC"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,30 +55,18 @@ class Voices:
 
 def voices(source_keys: Collection[bytes]) -> Voices:
     """What is known of these sources."""
-    rows = list(Voice.objects.filter(source_key__in=list(source_keys)).order_by("-first_seen_at", "-id"))
-    outcomes, at = _outcomes(rows), now()
-    known = {_speaker(row): KnownVoice(row.first_seen_at, _trust(row, outcomes, at)) for row in rows}
-    return Voices(known, {bytes(row.source_key): row.principal_id for row in rows})  # the earliest comes last
-
-
-def _speaker(row: Voice) -> Speaker:
-    return bytes(row.source_key), row.principal_id
-
-
-def _trust(row: Voice, outcomes: Counter[tuple[UUID, str]], at: datetime) -> float:
-    counts = (outcomes[row.id, kind] for kind in (Kind.CONFIRMED, Kind.REFUTED, Kind.CORROBORATED))
-    return source_trust(SourceHistory(at - row.first_seen_at, *counts))
-
-
-def _outcomes(rows: Iterable[Voice]) -> Counter[tuple[UUID, str]]:
-    found = VoiceOutcome.objects.filter(voice_id__in=[row.id for row in rows]).values_list("voice_id", "kind")
-    return Counter({(voice, kind): count for voice, kind, count in found.annotate(Count("id")).order_by()})
+    found, at = execute(_HISTORIES, [current_work().tenant_id, list(source_keys)]), now()
+    known = {
+        (bytes(key), principal_id): KnownVoice(since, source_trust(SourceHistory(at - since, *counts)))
+        for key, principal_id, since, *counts in found
+    }
+    return Voices(known, {bytes(key): principal_id for key, principal_id, *_ in found})  # the earliest comes last
 
 
 def note_voices(speakers: Iterable[Speaker]) -> None:
     """These voices have spoken; since when the known ones are known stays so."""
     rows = [Voice(source_key=key, principal_id=principal_id) for key, principal_id in sorted(set(speakers))]
-    Voice.objects.bulk_create(rows, ignore_conflicts=True)
+    insert(rows, ignore_conflicts=True)
 
 
 def note_outcomes(outcomes: Mapping[Speaker, Collection[str]], kind: VoiceOutcome.Kind) -> None:
@@ -81,7 +74,7 @@ def note_outcomes(outcomes: Mapping[Speaker, Collection[str]], kind: VoiceOutcom
     if not outcomes:
         return
     rows = Voice.objects.filter(source_key__in=[key for key, _ in outcomes])
-    ids = {_speaker(row): row.id for row in rows}
+    ids = {(bytes(row.source_key), row.principal_id): row.id for row in rows}
     VoiceOutcome.objects.bulk_create(
         (
             VoiceOutcome(voice_id=ids[speaker], kind=kind, by=hashlib.sha256(by.encode()).digest()[:16])

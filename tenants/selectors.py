@@ -3,17 +3,60 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from uuid import UUID
 
-from django.db.models import OuterRef, QuerySet, Subquery, Sum
+from django.db.models import QuerySet, Sum
 
 from foundation.kernel import clock
 from foundation.kernel.models import Registry
 from foundation.kernel.principal import Principal, PrincipalKind, Role
 from foundation.kernel.problems import NotFound, Unauthenticated
-from foundation.kernel.scope import tenant_scope, tenant_transaction
+from foundation.kernel.rows import execute
+from foundation.kernel.scope import current_tenant, tenant_scope, tenant_transaction
 from tenants import credentials
-from tenants.models import ApiKey, PrincipalRecord, Quota, Resource, Usage
+from tenants.models import ApiKey, Quota, Resource, Usage
+
+
+@dataclass(frozen=True, slots=True)
+class _Presented:
+    """A key with what else decides whether it is valid."""
+
+    id: UUID
+    digest: bytes
+    principal_id: UUID
+    role: str
+    spaces: list[UUID]
+    name: str
+    expires_at: datetime | None
+    revoked_at: datetime | None
+    kind: str
+    disabled_at: datetime | None
+    state: str | None
+
+    @property
+    def valid(self) -> bool:
+        expired = self.expires_at is not None and self.expires_at <= clock.now()
+        live = self.state == Registry.State.ACTIVE and self.disabled_at is None
+        return live and not expired and self.revoked_at is None
+
+    def principal(self, tenant_id: UUID) -> Principal:
+        return Principal(
+            id=self.principal_id,
+            tenant_id=tenant_id,
+            kind=PrincipalKind(self.kind),
+            role=Role(self.role),
+            spaces=frozenset(self.spaces),
+            name=self.name,
+            key_id=self.id,
+        )
+
+
+_PRESENTED = """SELECT k.id, k.digest, k.principal_id, k.role, k.spaces, k.name, k.expires_at, k.revoked_at,
+p.kind, p.disabled_at, r.state FROM tenants_apikey k
+JOIN tenants_principalrecord p ON p.tenant_id = k.tenant_id AND p.id = k.principal_id
+LEFT JOIN kernel_registry r ON r.id = k.tenant_id WHERE k.tenant_id = %s AND """
+_BY_KEY_ID, _BY_ID, _BY_PRINCIPAL = (_PRESENTED + f"k.{column} = %s" for column in ("key_id", "id", "principal_id"))
 
 
 def authenticated(text: str) -> Principal:
@@ -23,19 +66,11 @@ def authenticated(text: str) -> Principal:
     """
     given = credentials.parse(text)
     with tenant_scope(given.tenant_id), tenant_transaction():
-        key = _keys().filter(key_id=given.key_id).first()
+        key = next(iter(_presented(_BY_KEY_ID, given.key_id)), None)
     credentials.require_secret(given, None if key is None else bytes(key.digest))
-    if key is None or not _valid(key):
+    if key is None or not key.valid:
         raise Unauthenticated
-    return Principal(
-        id=key.principal_id,
-        tenant_id=given.tenant_id,
-        kind=PrincipalKind(key.kind),  # type: ignore[attr-defined]
-        role=Role(key.role),
-        spaces=frozenset(key.spaces),
-        name=key.name,
-        key_id=key.id,
-    )
+    return key.principal(given.tenant_id)
 
 
 def require_valid(principal: Principal) -> None:
@@ -44,14 +79,15 @@ def require_valid(principal: Principal) -> None:
     if principal.key_id is None:
         return
     with tenant_transaction():
-        key = _keys().filter(id=principal.key_id).first()
-    if key is None or not _valid(key):
+        found = _presented(_BY_ID, principal.key_id)
+    if not any(key.valid for key in found):
         raise Unauthenticated
 
 
-def valid_keys(principal_id: UUID) -> list[ApiKey]:
-    """The principal's keys that would pass now. Inside `tenant_transaction`."""
-    return [key for key in _keys().filter(principal_id=principal_id) if _valid(key)]
+def credentials_of(principal_id: UUID) -> list[Principal]:
+    """The principal by each of its keys that would pass now. Inside `tenant_transaction`."""
+    tenant = current_tenant()
+    return [key.principal(tenant) for key in _presented(_BY_PRINCIPAL, principal_id) if key.valid]
 
 
 def api_keys() -> QuerySet[ApiKey]:
@@ -104,18 +140,5 @@ def _standing(resource: Resource, quota: Quota | None) -> Standing:
     return Standing(resource, ceiling, used(resource), version)
 
 
-def _keys() -> QuerySet[ApiKey]:
-    """Keys with what else decides whether they are valid: one query for it all."""
-    owner = PrincipalRecord.objects.filter(id=OuterRef("principal_id"))
-    registered = Registry.objects.filter(id=OuterRef("tenant_id"))
-    return api_keys().annotate(
-        kind=Subquery(owner.values("kind")[:1]),
-        disabled=Subquery(owner.values("disabled_at")[:1]),
-        state=Subquery(registered.values("state")[:1]),
-    )
-
-
-def _valid(key: ApiKey) -> bool:
-    expired = key.expires_at is not None and key.expires_at <= clock.now()
-    live = key.state == Registry.State.ACTIVE and key.disabled is None  # type: ignore[attr-defined]
-    return live and not expired and key.revoked_at is None
+def _presented(statement: str, name: object) -> list[_Presented]:
+    return [_Presented(*row) for row in execute(statement, [current_tenant(), name])]

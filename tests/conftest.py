@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+import hypothesis
 import psycopg
 import pytest
 from pytest_django import DjangoDbBlocker
@@ -50,6 +51,10 @@ def _tear_down() -> None:
     CLUSTER.stop()
     with contextlib.suppress(OSError, DataDirectoryError):
         CLUSTER.directory.remove()
+
+
+hypothesis.settings.register_profile("untimed", deadline=None)  # machines are shared: no test is timed
+hypothesis.settings.load_profile("untimed")
 
 
 @pytest.hookimpl(tryfirst=True)

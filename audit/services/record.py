@@ -17,12 +17,13 @@ from audit import details, heartbeat
 from audit.acts import Act
 from audit.event import Actor, Change, Event, Target
 from audit.lanes import Lane, Row, next_chain, pool, row_mac
-from audit.models import Outbox, Quarantine
+from audit.models import Outbox
 from audit.sequencer import wake
 from foundation.kernel.clock import now
 from foundation.kernel.ids import uuid7
 from foundation.kernel.principal import Principal
 from foundation.kernel.problems import Unavailable
+from foundation.kernel.rows import execute, insert
 from foundation.kernel.scope import UnitOfWork, current_work
 from foundation.keyring.signing import mac_key
 
@@ -31,6 +32,9 @@ __all__ = ["Change", "Target", "record"]
 BUFFER = "audit"
 STALLED_AFTER = 300.0
 """Seconds an outbox row of a tenant may wait before its writes are refused."""
+_STANDING = """SELECT
+    EXISTS (SELECT FROM audit_quarantine WHERE tenant_id = %(tenant)s AND lifted_at IS NULL),
+    (SELECT written_at FROM audit_outbox WHERE tenant_id = %(tenant)s ORDER BY seq LIMIT 1)"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,15 +122,15 @@ def write(
         digest = row.digest()
         chain = next_chain(chain, n, digest)
         rows.append(_stored(row, chain, row_mac(key, row, digest, chain)))
-    Outbox.objects.bulk_create(rows, batch_size=500)
+    insert(rows)
     work.after_commit(lambda: _committed(lane, n, chain, open=not heartbeat_row))
 
 
 def refuse_if_stopped() -> None:
     """Raises `Unavailable` for a tenant in quarantine, or whose oldest event has waited too long to be sequenced."""
-    if Quarantine.objects.filter(lifted_at=None).exists():
+    ((apart, oldest),) = execute(_STANDING, {"tenant": current_work().tenant_id})
+    if apart:
         raise Unavailable("The ledger is in quarantine.", retry_after=60)
-    oldest = Outbox.objects.order_by("seq").values_list("written_at", flat=True).first()
     if oldest is not None and (now() - oldest).total_seconds() > STALLED_AFTER:
         raise Unavailable("The ledger is not being sequenced.", retry_after=10)
 

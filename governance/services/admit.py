@@ -12,6 +12,7 @@ from foundation.kernel.ids import uuid7
 from foundation.kernel.outbox import enqueue_many
 from foundation.kernel.principal import Principal
 from foundation.kernel.problems import Problem, RateLimited, Rejected
+from foundation.kernel.rows import insert
 from foundation.kernel.scope import tenant_transaction
 from foundation.keyring import keys
 from foundation.rest import idempotency
@@ -32,12 +33,7 @@ from governance.drafting import (
 from governance.duplicates import merge
 from governance.judging import Judged, judge_many
 from governance.lessons import note_drafts
-from governance.models import (
-    Admission,
-    HeaderRevision,
-    MemCube,
-    Version,
-)
+from governance.models import Admission
 from governance.opening import Shown
 from governance.sealed import Payload
 from governance.selectors import check_parents, inherited_subjects, reach_space
@@ -183,11 +179,11 @@ def _insert(principal: Principal, kept: Sequence[Draft]) -> dict[UUID, Any]:
         return {}
     count(principal, Resource.MEMORIES, len(kept))
     births = [lifecycle.begin(draft.cube, act=_act(draft), principal=principal) for draft in kept]
-    MemCube.objects.bulk_create(draft.cube for draft in kept)
-    HeaderRevision.objects.bulk_create(revision for revision, _ in births)
-    Version.objects.bulk_create(draft.version for draft in kept)
+    insert([draft.cube for draft in kept])
+    insert([revision for revision, _ in births])
+    insert([draft.version for draft in kept])
     credit([(draft.judged, draft.admission) for draft in kept])
-    Admission.objects.bulk_create(draft.admission for draft in kept)
+    insert([draft.admission for draft in kept])
     link_subjects([draft.cube for draft in kept])
     for draft in kept:
         link_parents(draft.version, draft.judged.submission)

@@ -11,6 +11,7 @@ from django.db.models import Q, QuerySet
 from foundation.kernel.clock import now
 from foundation.kernel.principal import Principal
 from foundation.kernel.problems import NotFound
+from foundation.kernel.rows import execute
 from foundation.kernel.scope import current_tenant
 from guard.lessons import store
 from guard.lessons.matching import Known
@@ -23,6 +24,11 @@ ACTIVE = Lesson.State.ACTIVE
 MOST_VERIFIED = 20_000
 _verified: dict[tuple[UUID, UUID, bytes], Known] = {}
 """Patterns this process has verified, by tenant, lesson and authenticator: hashes and closed words only."""
+_AT_WRITING = """SELECT id, mac FROM guard_lesson
+WHERE tenant_id = %(tenant)s AND state = 'active' AND at_writing AND expires_at > %(now)s
+AND (%(spaces)s::uuid[] IS NULL OR space_id = ANY(%(spaces)s::uuid[]))
+AND (%(mine)s::text IS NULL OR %(mine)s::text = ANY(labels) OR NOT labels::text[] && %(acl)s::text[])
+ORDER BY id"""
 
 
 def within_reach(principal: Principal) -> QuerySet[Any]:
@@ -63,8 +69,10 @@ def at_writing(principal: Principal) -> tuple[Known, ...]:
     One small query, and a second for those that this process has not verified yet: the authenticator names the very
     content that was verified, so a lesson that changed in any way is read and verified anew.
     """
-    living = within_reach(principal).filter(state=ACTIVE, expires_at__gt=now(), at_writing=True).order_by("id")
-    names = [(current_tenant(), lesson_id, bytes(mac)) for lesson_id, mac in living.values_list("id", "mac")]
+    spaces, mine, tenant = reachable_spaces(principal), acl_label(principal), current_tenant()
+    reach = {"spaces": None if spaces is None else list(spaces), "mine": mine, "acl": ACL_LABELS}
+    living = execute(_AT_WRITING, {"tenant": tenant, "now": now(), **reach})
+    names = [(tenant, lesson_id, bytes(mac)) for lesson_id, mac in living]
     if unknown := [lesson_id for tenant, lesson_id, mac in names if (tenant, lesson_id, mac) not in _verified]:
         _learn_anew(unknown)
     found = (_verified.get(name) for name in names)

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import random
 
-from django.db.models import F
-
+from foundation.kernel.ids import uuid7
 from foundation.kernel.principal import Principal
 from foundation.kernel.problems import QuotaExceeded
+from foundation.kernel.rows import execute, first
 from foundation.kernel.scope import current_work
-from tenants.models import Quota, Resource, Usage
+from tenants.models import Quota, Resource
 from tenants.selectors import period, used
 
 STRIPES = 8
+_ADD = """INSERT INTO tenants_usage (id, tenant_id, resource, period, stripe, used) VALUES (%s, %s, %s, %s, %s, %s)
+ON CONFLICT (tenant_id, resource, period, stripe) DO UPDATE SET used = tenants_usage.used + excluded.used"""
 
 
 def count(principal: Principal, resource: Resource, n: int = 1) -> None:
@@ -22,15 +24,11 @@ def count(principal: Principal, resource: Resource, n: int = 1) -> None:
     add to one of eight rows and seldom meet. Count several resources of one transaction in the order of `Resource`.
     """
     assert current_work().tenant_id == principal.tenant_id
-    quota = Quota.objects.select_for_update().filter(resource=resource, ceiling__isnull=False).first()
+    quota = first(Quota, "resource = %s AND ceiling IS NOT NULL", [resource.value], last="FOR UPDATE")
     if quota is not None and n > 0 and used(resource) + n > quota.ceiling:
         raise QuotaExceeded(extra={"resource": resource.value, "limit": quota.ceiling})
     _add(resource, n, 0 if quota is not None else random.randrange(STRIPES))  # noqa: S311 — spreads load, no secret
 
 
 def _add(resource: Resource, n: int, stripe: int) -> None:
-    rows = Usage.objects.filter(resource=resource, period=period(resource), stripe=stripe)
-    if rows.update(used=F("used") + n) == 0:
-        first = Usage(resource=resource, period=period(resource), stripe=stripe)
-        Usage.objects.bulk_create([first], ignore_conflicts=True)
-        rows.update(used=F("used") + n)
+    execute(_ADD, [uuid7(), current_work().tenant_id, resource.value, period(resource), stripe, n])

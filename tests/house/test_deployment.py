@@ -151,7 +151,8 @@ def test_a_distant_database_without_verified_tls_is_refused(own, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "url", ["redis://queue.example/0", "amqp://user:word@queue.example//", "rediss://queue.example/0?ssl_cert_reqs=none"]
+    "url",
+    ["redis://queue.example/0", "amqp://user:word@queue.example//", "rediss://queue.example/0?ssl_cert_reqs=none"],
 )
 def test_a_distant_broker_without_verified_tls_is_refused(settings, url):
     from memwrit import deployment

@@ -29,6 +29,7 @@ from foundation.kernel.ids import uuid7
 from foundation.kernel.leasing import EVERY, Queue, lease_due
 from foundation.kernel.models import WorkItem
 from foundation.kernel.problems import Unavailable
+from foundation.kernel.rows import insert
 from foundation.kernel.scope import UnitOfWork, current_tenant, current_work, tenant_scope, tenant_transaction
 
 CHANNEL = "memwrit_work"
@@ -67,7 +68,7 @@ def enqueue_many(
     """Owe `kind` once for each of `refs`. Raises `ValueError` for a queue that nobody would work."""
     work, at, into = current_work(), due or now(), Queue(queue)
     items = [WorkItem(id=uuid7(), kind=kind, queue=into, ref=ref, due=at) for ref in refs]
-    WorkItem.objects.bulk_create(items)
+    insert(items)
     if not work.state.setdefault("nudges", False):
         work.state["nudges"] = True
         work.before_commit(_nudge)

@@ -8,6 +8,7 @@ ever stored or read without its key.
 import hashlib
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from uuid import UUID, uuid5
 
 from django.conf import settings
@@ -109,7 +110,12 @@ def named(purpose: str, name: str = "") -> bytes:
 
 def id_of(purpose: str, name: str = "") -> UUID:
     """The id of the tenant's `named` key: by it the key is destroyed."""
-    return uuid5(current_tenant(), f"{Purpose(purpose)}/{name}")
+    return _id_of(current_tenant(), purpose, name)
+
+
+@lru_cache(maxsize=4096)
+def _id_of(tenant: UUID, purpose: str, name: str) -> UUID:
+    return uuid5(tenant, f"{Purpose(purpose)}/{name}")
 
 
 def destroy(ids: Collection[UUID]) -> Destruction:

@@ -22,6 +22,7 @@ from foundation.kernel.canonical import canonical
 from foundation.kernel.outbox import enqueue
 from foundation.kernel.principal import Principal
 from foundation.kernel.problems import IdempotencyMismatch, InProgress, Malformed
+from foundation.kernel.rows import execute, insert, select
 from foundation.kernel.scope import current_tenant, tenant_transaction
 from foundation.keyring import keys
 from foundation.rest.models import IdempotencyKey
@@ -31,6 +32,11 @@ LIFE = timedelta(hours=24)
 LEASE = timedelta(seconds=60)
 FORGET = "rest.idempotency.forget"
 _DAY = "idempotency-day"
+_SAME_DAY = "SELECT 1 FROM rest_idempotencykey WHERE tenant_id = %s AND day = %s LIMIT 1"
+_LEASED = "WHERE tenant_id = %s AND scope = %s AND token = %s AND status IS NULL"
+_GIVE_BACK = f"DELETE FROM rest_idempotencykey {_LEASED}"  # noqa: S608 — a constant
+_DONE = f"""UPDATE rest_idempotencykey SET status = %s, resource_ids = %s, statuses = %s
+{_LEASED} RETURNING id"""  # noqa: S608 — a constant
 _FORM = re.compile(r"[\x21-\x7e]{1,255}")
 
 
@@ -92,8 +98,8 @@ def begin(asked: Asked) -> Attempt | Done:
     )
     with tenant_transaction():
         _owe_forgetting(mine)
-        IdempotencyKey.objects.bulk_create([mine], ignore_conflicts=True)
-        row = IdempotencyKey.objects.select_for_update().get(scope=scope)
+        insert([mine], ignore_conflicts=True)
+        (row,) = select(IdempotencyKey, "scope = %s", [scope], last="FOR UPDATE")
         if row.token == mine.token:
             return Attempt(scope, mine.token)
         if at - row.created_at >= LIFE:
@@ -130,7 +136,7 @@ def _give_back(held: Attempt) -> None:
     if held.completed:
         return
     with tenant_transaction():
-        IdempotencyKey.objects.filter(scope=held.scope, token=held.token, status__isnull=True).delete()
+        execute(_GIVE_BACK, [current_tenant(), held.scope, held.token])
 
 
 def complete(resource_id: UUID | Sequence[UUID], status: int, *, statuses: Sequence[int] = ()) -> None:
@@ -144,8 +150,7 @@ def complete(resource_id: UUID | Sequence[UUID], status: int, *, statuses: Seque
         return
     ids = [resource_id] if isinstance(resource_id, UUID) else list(resource_id)
     with tenant_transaction() as work:
-        marked = IdempotencyKey.objects.filter(scope=held.scope, token=held.token, status__isnull=True)
-        if marked.update(status=status, resource_ids=ids, statuses=list(statuses)) != 1:
+        if not execute(_DONE, [status, ids, list(statuses), current_tenant(), held.scope, held.token]):
             raise InProgress("Another request with this key went ahead.", retry_after=1)
         work.after_commit(lambda: setattr(held, "completed", True))
 
@@ -159,7 +164,7 @@ def forget_day(day: str) -> None:
 
 
 def _owe_forgetting(mine: IdempotencyKey) -> None:
-    if not IdempotencyKey.objects.filter(day=mine.day).exists():
+    if not execute(_SAME_DAY, [current_tenant(), mine.day]):
         due = mine.created_at.replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=2)
         enqueue(FORGET, {"day": mine.day.isoformat()}, due=due, queue="retention")
 

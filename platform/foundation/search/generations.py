@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from uuid import UUID, uuid4
 
 from foundation.kernel.clock import now
+from foundation.kernel.rows import first
 from foundation.kernel.scope import tenant_transaction
 from foundation.search import models
 from foundation.search.engine import engine
@@ -29,7 +30,7 @@ def active(embedder: str, dim: int) -> Generation:
     Another embedder than the setting's may be active: `begin` a new generation to swap.
     """
     with tenant_transaction():
-        found = models.Generation.objects.filter(state=_State.ACTIVE).first()
+        found = first(models.Generation, "state = %s", [_State.ACTIVE.value])
         return _value(found or _first(embedder, dim))
 
 

@@ -131,8 +131,8 @@ class Plan:
 
     @property
     def depth(self) -> int:
-        """How many candidates each arm brings to the fusion."""
-        return max(150, 2 * self.k)
+        """How many candidates each arm brings to the fusion. A question without words has one arm, and none to fuse."""
+        return max(150, 2 * self.k) if self.terms else 2 * self.k
 
     @property
     def in_the_past(self) -> bool:

@@ -1,0 +1,106 @@
+"""Rows by statements that are put together once: what a hot path reads and writes many times a second.
+
+Django puts every query together anew, which costs the processor more than the query itself (measured: 1.2 of 2 ms).
+Here a statement's text is made once for a table and a condition; its rows are the models' own. The tenant in scope is
+in every condition, as the models' manager has it, and row-level security says it again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache
+from typing import Any
+
+from django.db import connections, models
+
+from foundation.kernel.scope import current_work
+
+Converter = Callable[[Any, Any, Any], Any]
+
+
+def select(
+    model: type[models.Model],
+    where: str,
+    values: Sequence[Any] = (),
+    *,
+    without: tuple[str, ...] = (),
+    last: str = "",
+) -> list[Any]:
+    """The tenant's rows of `model` that meet `where`, as instances; the fields `without` are deferred. `last` is what
+    follows the condition (ORDER BY, LIMIT, FOR UPDATE). All text is ours alone: what a caller brought is a value."""
+    work = current_work()
+    statement, names, converters = _selection(model, where, without, last)
+    with connections[work.using].cursor() as cursor:
+        cursor.execute(statement, [work.tenant_id, *values])
+        found = cursor.fetchall()
+    if converters:
+        found = [_converted(row, converters, connections[work.using]) for row in found]
+    return [model.from_db(work.using, names, row) for row in found]
+
+
+def first(model: type[models.Model], where: str, values: Sequence[Any] = (), *, last: str = "") -> Any | None:
+    """As `select`: the first row, or None."""
+    return next(iter(select(model, where, values, last=f"{last} LIMIT 1")), None)
+
+
+def insert(rows: Sequence[models.Model], *, ignore_conflicts: bool = False) -> None:
+    """Insert rows of one model. What the database fills in by itself is not read back."""
+    if len(rows) != 1:
+        if rows:
+            type(rows[0]).objects.bulk_create(rows, ignore_conflicts=ignore_conflicts)  # type: ignore[attr-defined]
+        return
+    row, work = rows[0], current_work()
+    statement, fields = _insertion(type(row), work.using, ignore_conflicts)
+    connection = connections[work.using]
+    with connection.cursor() as cursor:
+        cursor.execute(statement, [field.get_db_prep_save(field.pre_save(row, True), connection) for field in fields])
+    row._state.adding, row._state.db = False, work.using
+
+
+def execute(statement: str, values: Sequence[Any] | Mapping[str, Any] = ()) -> list[tuple[Any, ...]]:
+    """Run one statement in the open tenant transaction; its rows, if it has any. The tenant is the caller's to name."""
+    with connections[current_work().using].cursor() as cursor:
+        cursor.execute(statement, values)
+        return cursor.fetchall() if cursor.description else []
+
+
+@cache
+def _selection(
+    model: type[models.Model], where: str, without: tuple[str, ...], last: str
+) -> tuple[str, list[str], list[tuple[int, Converter]]]:
+    fields = [field for field in model._meta.concrete_fields if field.attname not in without]
+    columns = ", ".join(f'"{field.column}"' for field in fields)
+    condition = f"tenant_id = %s AND ({where})" if where else "tenant_id = %s"
+    statement = f'SELECT {columns} FROM "{model._meta.db_table}" WHERE {condition} {last}'  # noqa: S608 — our text alone
+    return statement, [field.attname for field in fields], _converters(fields)
+
+
+def _converters(fields: Sequence[models.Field[Any, Any]]) -> list[tuple[int, Converter]]:
+    """By position, for the few kinds of field whose values are not what the driver hands out."""
+    return [
+        (at, converter)
+        for at, field in enumerate(fields)
+        for converter in field.get_db_converters(connections["default"])
+    ]
+
+
+def _converted(row: Sequence[Any], converters: Sequence[tuple[int, Converter]], connection: Any) -> list[Any]:
+    changed = list(row)
+    for at, converter in converters:
+        changed[at] = converter(changed[at], None, connection)
+    return changed
+
+
+@cache
+def _insertion(model: type[models.Model], using: str, ignore_conflicts: bool) -> tuple[str, list[Any]]:
+    fields = [field for field in model._meta.concrete_fields if not field.db_returning]
+    columns = ", ".join(f'"{field.column}"' for field in fields)
+    places = ", ".join(_placeholder(field, using) for field in fields)
+    ending = " ON CONFLICT DO NOTHING" if ignore_conflicts else ""
+    statement = f'INSERT INTO "{model._meta.db_table}" ({columns}) VALUES ({places}){ending}'  # noqa: S608
+    return statement, fields
+
+
+def _placeholder(field: Any, using: str) -> str:
+    made: str = field.get_placeholder(None, None, connections[using]) if hasattr(field, "get_placeholder") else "%s"
+    return made

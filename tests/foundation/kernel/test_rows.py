@@ -1,0 +1,65 @@
+"""Statements that are put together once: the same rows as the models' own queries, and never another tenant's."""
+
+from uuid import uuid4
+
+import pytest
+
+from foundation.kernel import rows
+from foundation.kernel.models import WorkItem
+from foundation.kernel.scope import NoTenantTransaction, tenant_scope, tenant_transaction
+
+
+def _item(number: int) -> WorkItem:
+    return WorkItem(kind="test.rows", ref={"number": number, "list": [1, None]})
+
+
+def test_what_is_inserted_is_what_the_model_reads(tenant):
+    with tenant_transaction():
+        rows.insert([_item(1)])
+        rows.insert([_item(2), _item(3)])
+        assert [item.ref["number"] for item in WorkItem.objects.order_by("id")] == [1, 2, 3]
+        assert WorkItem.objects.first().ref["list"] == [1, None]
+
+
+def test_what_is_selected_is_what_the_model_reads(tenant):
+    with tenant_transaction():
+        rows.insert([_item(number) for number in range(3)])
+        found = rows.select(WorkItem, "kind = %s", ["test.rows"], last="ORDER BY id")
+        expected = list(WorkItem.objects.order_by("id"))
+    assert [item.__dict__ | {"_state": None} for item in found] == [i.__dict__ | {"_state": None} for i in expected]
+
+
+def test_a_deferred_field_is_read_when_it_is_asked_for(tenant):
+    with tenant_transaction():
+        rows.insert([_item(7)])
+        (found,) = rows.select(WorkItem, "", without=("ref",))
+        assert "ref" not in found.__dict__
+        assert found.ref["number"] == 7
+
+
+def test_no_row_of_another_tenant_is_selected(tenant):
+    with tenant_transaction():
+        rows.insert([_item(1)])
+        assert rows.first(WorkItem, "") is not None
+    with tenant_scope(uuid4()), tenant_transaction():
+        assert rows.select(WorkItem, "") == []
+
+
+def test_a_condition_with_or_does_not_leave_the_tenant(tenant):
+    with tenant_transaction():
+        rows.insert([_item(1)])
+    with tenant_scope(uuid4()), tenant_transaction():
+        assert rows.select(WorkItem, "kind = %s OR true", ["x"]) == []
+
+
+def test_an_insert_that_may_meet_another_leaves_the_first(tenant):
+    first = _item(1)
+    with tenant_transaction():
+        rows.insert([first])
+        rows.insert([WorkItem(id=first.id, kind="other", ref={})], ignore_conflicts=True)
+        assert rows.select(WorkItem, "id = %s", [first.id])[0].kind == "test.rows"
+
+
+def test_nothing_is_read_outside_a_transaction(tenant):
+    with pytest.raises(NoTenantTransaction):
+        rows.select(WorkItem, "")
