@@ -12,7 +12,7 @@ from uuid import UUID
 from django.db.models import F, OuterRef, QuerySet, Subquery
 
 from foundation.kernel.problems import FieldError, NotFound, Validation
-from foundation.kernel.rows import execute, first, select
+from foundation.kernel.rows import execute, select
 from foundation.kernel.scope import current_work, tenant_transaction
 from guard.models import CalibrationVersion, GuardPolicyVersion, PiiPolicyRecord, PiiPolicyVersion
 from guard.pii.policy import DEFAULT, PiiPolicy
@@ -35,20 +35,20 @@ def pii_policy(policy_id: UUID | None) -> PiiPolicy:
     """The policy in force under this id, or the default one; raises `Validation` for an id there is none of."""
     if policy_id is None:
         return DEFAULT
-    try:
-        return stored_policy(policy_id).policy
-    except NotFound:
-        raise Validation(errors=[FieldError("/pii_policy_id", "unknown", "There is no such policy.")]) from None
+    with tenant_transaction():
+        found = pii_policies([policy_id])
+    if policy_id not in found:
+        raise Validation(errors=[FieldError("/pii_policy_id", "unknown", "There is no such policy.")])
+    return found[policy_id]
 
 
 def stored_policy(policy_id: UUID) -> StoredPolicy:
     """The version in force of one policy; raises `NotFound`."""
     with tenant_transaction():
-        record: PiiPolicyRecord | None = first(PiiPolicyRecord, "id = %s", [policy_id])
-        if record is None:
-            raise NotFound
-        (found,) = select(PiiPolicyVersion, "policy_id = %s AND number = %s", [policy_id, record.version])
-    return StoredPolicy(policy_id, found.value(record.name), found.created_at)
+        found = policies_in_force().filter(policy_id=policy_id).first()
+    if found is None:
+        raise NotFound
+    return stored(found)
 
 
 def policies_in_force() -> QuerySet[PiiPolicyVersion]:
@@ -64,8 +64,9 @@ def policies_in_force() -> QuerySet[PiiPolicyVersion]:
 def pii_policies(ids: Iterable[UUID | None]) -> dict[UUID | None, PiiPolicy]:
     """The policies in force under these ids, and the default one under None. Inside `tenant_transaction`."""
     wanted = {policy_id for policy_id in ids if policy_id is not None}
-    rows = policies_in_force().filter(policy_id__in=wanted) if wanted else ()
-    return {None: DEFAULT} | {row.policy_id: stored(row).policy for row in rows}
+    records = select(PiiPolicyRecord, "id = ANY(%s)", [list(wanted)]) if wanted else ()
+    tenant = current_work().tenant_id
+    return {None: DEFAULT} | {each.id: _pii_policy(tenant, each.id, each.version, each.name) for each in records}
 
 
 def stored(row: Any) -> StoredPolicy:
@@ -86,6 +87,12 @@ def in_force() -> tuple[GuardPolicy, Calibration]:
 def guard_policy() -> GuardPolicy:
     """The tenant's choices in force, or the shipped ones. Inside `tenant_transaction`."""
     return in_force()[0]
+
+
+@lru_cache(maxsize=4096)
+def _pii_policy(tenant: UUID, policy_id: UUID, number: int, name: str) -> PiiPolicy:
+    policy: PiiPolicy = PiiPolicyVersion.objects.get(policy_id=policy_id, number=number).value(name)
+    return policy
 
 
 @lru_cache(maxsize=4096)

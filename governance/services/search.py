@@ -12,6 +12,7 @@ from foundation.kernel.clock import now
 from foundation.kernel.ids import uuid7
 from foundation.kernel.principal import Principal
 from foundation.kernel.problems import Integrity
+from foundation.kernel.rows import insert, select
 from foundation.kernel.scope import tenant_transaction
 from foundation.keyring import keys
 from foundation.search import index
@@ -132,8 +133,8 @@ def _plan(principal: Principal, question: Question, asked: str, spaces: frozense
 def _policies(spaces: frozenset[UUID] | None) -> dict[UUID, PiiPolicy]:
     """The policy in force in each space that is searched."""
     with tenant_transaction():
-        reached = Space.objects.filter(deleted_at=None) if spaces is None else Space.objects.filter(id__in=spaces)
-        named = dict(reached.values_list("id", "pii_policy_id"))
+        reached = ("deleted_at IS NULL", []) if spaces is None else ("id = ANY(%s)", [list(spaces)])
+        named = {space.id: space.pii_policy_id for space in select(Space, *reached)}
         found = pii_policies(named.values())
     return {space_id: found[policy_id] for space_id, policy_id in named.items()}
 
@@ -162,7 +163,7 @@ def _judge_again(principal: Principal, fused: Sequence[Fused], question: Questio
 
 
 def _take(principal: Principal, batch: Sequence[Fused], question: Question, result: _Candidates) -> None:
-    cubes = {cube.id: cube for cube in MemCube.objects.filter(id__in=[each.id for each in batch])}
+    cubes = {cube.id: cube for cube in select(MemCube, "id = ANY(%s)", [[each.id for each in batch]])}
     if any(each.id not in cubes for each in batch):
         raise Integrity("The index knows a record that the database does not.")
     standing = versions_at(cubes, question.moment)
@@ -197,8 +198,8 @@ def _hand_out(
 
 def _still_served(found: Sequence[Found]) -> set[UUID]:
     ids = {each.memory.cube.id for each in found}
-    gone = MemCube.objects.filter(id__in=ids).exclude(frozen=False, state=State.ACTIVE)
-    return ids - set(gone.values_list("id", flat=True))
+    gone = select(MemCube, "id = ANY(%s) AND (frozen OR state <> %s)", [list(ids), State.ACTIVE.value])
+    return ids - {cube.id for cube in gone}
 
 
 def _keep(
@@ -213,8 +214,6 @@ def _keep(
             lines.setdefault(each.memory.place, [rank, each.standing.value, NEIGHBOUR])
     hits = [[str(cube_id), number, *told] for (cube_id, number), told in lines.items()]
     retrieval = Retrieval(id=uuid7(), principal_id=principal.id, at=now(), hits=hits, withheld=withheld)
-    retrieval.save(force_insert=True)
-    RetrievalHit.objects.bulk_create(
-        RetrievalHit(retrieval_id=retrieval.id, memcube_id=cube_id, version=number) for cube_id, number in lines
-    )
+    insert([retrieval])
+    insert([RetrievalHit(retrieval_id=retrieval.id, memcube_id=cube_id, version=number) for cube_id, number in lines])
     return retrieval

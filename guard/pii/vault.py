@@ -20,6 +20,7 @@ from django.db import IntegrityError
 from foundation.kernel.clock import now
 from foundation.kernel.ids import uuid7
 from foundation.kernel.problems import Unavailable
+from foundation.kernel.rows import execute
 from foundation.kernel.scope import current_tenant, tenant_transaction
 from foundation.keyring import keys
 from foundation.keyring.sealing import open_sealed, seal
@@ -27,6 +28,9 @@ from guard.models import PseudonymOwner, PseudonymReveal, PseudonymUse, Pseudony
 from guard.pii.entities import Entity
 from guard.pii.port import Original
 
+_ENTRUSTED = """SELECT u.holder_id, v.id, v.lookup, v.identifier, v.entity, v.sealed FROM guard_pseudonymuse u
+JOIN guard_pseudonymvalue v ON v.tenant_id = u.tenant_id AND v.id = u.value_id
+WHERE u.tenant_id = %s AND u.holder_id = ANY(%s) AND v.entity = ANY(%s) AND v.doomed_at IS NULL"""
 UNOWNED = frozenset({Entity.LOCATION})
 """A city is nobody's: it dies with the last version that names it, not with everyone who was ever there."""
 
@@ -163,12 +167,10 @@ def known(lookups: Iterable[str]) -> dict[str, UUID]:
 
 def entrusted(holders: Collection[UUID], entities: Collection[Entity] = tuple(Entity)) -> list[Entrusted]:
     """The values of these kinds that the versions use (inside a transaction)."""
-    kinds = [entity.value for entity in entities]
-    uses = PseudonymUse.objects.filter(holder_id__in=list(holders), value__entity__in=kinds, value__doomed_at=None)
-    columns = ("holder_id", "value_id", "value__lookup", "value__identifier", "value__entity", "value__sealed")
+    found = execute(_ENTRUSTED, [current_tenant(), list(holders), [entity.value for entity in entities]])
     return [
         Entrusted(holder, value, bytes(lookup).hex(), bytes(identifier).hex(), Entity(entity), bytes(sealed))
-        for holder, value, lookup, identifier, entity, sealed in uses.values_list(*columns)
+        for holder, value, lookup, identifier, entity, sealed in found
     ]
 
 

@@ -15,6 +15,8 @@ from django.db import connections, models
 
 from foundation.kernel.scope import current_work
 
+FEW = 16
+"""Rows up to which an insert has a text of its own by their number; more are the models' own to insert."""
 Converter = Callable[[Any, Any, Any], Any]
 
 
@@ -45,16 +47,18 @@ def first(model: type[models.Model], where: str, values: Sequence[Any] = (), *, 
 
 def insert(rows: Sequence[models.Model], *, ignore_conflicts: bool = False) -> None:
     """Insert rows of one model. What the database fills in by itself is not read back."""
-    if len(rows) != 1:
+    if not 0 < len(rows) <= FEW:
         if rows:
             type(rows[0]).objects.bulk_create(rows, ignore_conflicts=ignore_conflicts)  # type: ignore[attr-defined]
         return
-    row, work = rows[0], current_work()
-    statement, fields = _insertion(type(row), work.using, ignore_conflicts)
+    work = current_work()
     connection = connections[work.using]
+    statement, fields = _insertion(type(rows[0]), work.using, ignore_conflicts, len(rows))
+    values = [field.get_db_prep_save(field.pre_save(row, True), connection) for row in rows for field in fields]
     with connection.cursor() as cursor:
-        cursor.execute(statement, [field.get_db_prep_save(field.pre_save(row, True), connection) for field in fields])
-    row._state.adding, row._state.db = False, work.using
+        cursor.execute(statement, values)
+    for row in rows:
+        row._state.adding, row._state.db = False, work.using
 
 
 def execute(statement: str, values: Sequence[Any] | Mapping[str, Any] = ()) -> list[tuple[Any, ...]]:
@@ -92,12 +96,13 @@ def _converted(row: Sequence[Any], converters: Sequence[tuple[int, Converter]], 
 
 
 @cache
-def _insertion(model: type[models.Model], using: str, ignore_conflicts: bool) -> tuple[str, list[Any]]:
+def _insertion(model: type[models.Model], using: str, ignore_conflicts: bool, count: int) -> tuple[str, list[Any]]:
     fields = [field for field in model._meta.concrete_fields if not field.db_returning]
     columns = ", ".join(f'"{field.column}"' for field in fields)
-    places = ", ".join(_placeholder(field, using) for field in fields)
+    one = ", ".join(_placeholder(field, using) for field in fields)
+    places = ", ".join(count * [f"({one})"])
     ending = " ON CONFLICT DO NOTHING" if ignore_conflicts else ""
-    statement = f'INSERT INTO "{model._meta.db_table}" ({columns}) VALUES ({places}){ending}'  # noqa: S608
+    statement = f'INSERT INTO "{model._meta.db_table}" ({columns}) VALUES {places}{ending}'  # noqa: S608
     return statement, fields
 
 
