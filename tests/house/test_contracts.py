@@ -14,6 +14,15 @@ SQL_ALLOWED = {
     "platform/foundation/": "the ground",
     "audit/sequencer/": "works across tenants, by a role of its own",
     "platform/memwrit/embedded/": "the superuser's bootstrap, before there is any table",
+    # The hot path: constants that name their tenant, run by foundation.kernel.rows (docs/decisions/statements-made-once.md).
+    "audit/manifests.py": "a manifest's nodes by level and index",
+    "audit/services/record.py": "whether the ledger stands still",
+    "guard/lessons/reading.py": "the lessons at writing",
+    "guard/pii/vault.py": "the values that versions use",
+    "guard/selectors.py": "the versions in force",
+    "guard/trust.py": "the histories of voices",
+    "tenants/selectors.py": "a presented key",
+    "tenants/services/count_usage.py": "an addition to a use",
     "platform/memwrit/demo/tampering.py": "plays the attacker, on a copy",
 }
 # Attributes and names by which SQL reaches the database past the query builder.

@@ -81,7 +81,7 @@ class Fleet:
     def done(self) -> set[int]:
         return {n for (n,) in self.books.execute("SELECT n FROM effect").fetchall()}
 
-    def await_done(self, numbers: Sequence[int], within: float = 60.0) -> float:
+    def await_done(self, numbers: Sequence[int], within: float = 240.0) -> float:
         """Wait until all of them took effect; the seconds it took. Raises `AssertionError`, telling what the processes
         said."""
         began = time.monotonic()
