@@ -1,6 +1,7 @@
 """Real workers on real brokers: what is owed takes effect once, whoever is killed meanwhile."""
 
 import itertools
+import os
 import random
 import time
 
@@ -31,6 +32,8 @@ def running(broker, cluster):
         broker.stop()
 
 
+ASKED_FOR = "MEMWRIT_TEST_BROKERS" in os.environ
+asked_for = pytest.mark.skipif(not ASKED_FOR, reason="takes minutes: set MEMWRIT_TEST_BROKERS=1")
 pytestmark = pytest.mark.timeout(900)  # workers and brokers are started, killed and waited for
 
 
@@ -41,6 +44,8 @@ def on_valkey(cluster, database):
 
 @pytest.fixture(scope="module")
 def on_rabbitmq(cluster, database):
+    if not ASKED_FOR:
+        pytest.skip("takes minutes: set MEMWRIT_TEST_BROKERS=1")
     if reason := why_no_rabbit():
         pytest.skip(f"needs RabbitMQ: {reason}")
     yield from running(RabbitMQ(), cluster)
@@ -80,6 +85,7 @@ def test_whoever_is_killed_every_effect_is_there_and_none_is_doubled(workers, te
     assert (workers.doubled(), workers.overlapping()) == (0, 0)
 
 
+@asked_for
 def test_an_item_that_kills_its_worker_ends_as_dead_and_takes_nobody_with_it(on_valkey, tenant):
     owed = some(8)
     on_valkey.owe(tenant, owed[:4], kind=POISON)
@@ -91,6 +97,7 @@ def test_an_item_that_kills_its_worker_ends_as_dead_and_takes_nobody_with_it(on_
     assert owed[4] not in on_valkey.done()
 
 
+@asked_for
 def test_what_waits_for_a_part_that_is_away_is_done_when_it_is_back(on_valkey, tenant):
     owed = some(3)
     on_valkey.books.execute("INSERT INTO away VALUES (now())")
@@ -101,6 +108,7 @@ def test_what_waits_for_a_part_that_is_away_is_done_when_it_is_back(on_valkey, t
     on_valkey.await_done(owed)
 
 
+@asked_for
 def test_a_class_of_work_can_have_workers_of_its_own(on_valkey, tenant):
     owed = some(4)
     on_valkey.kill("worker")
