@@ -215,5 +215,10 @@ def _keep(
     hits = [[str(cube_id), number, *told] for (cube_id, number), told in lines.items()]
     retrieval = Retrieval(id=uuid7(), principal_id=principal.id, at=now(), hits=hits, withheld=withheld)
     insert([retrieval])
-    insert([RetrievalHit(retrieval_id=retrieval.id, memcube_id=cube_id, version=number) for cube_id, number in lines])
+    insert(
+        [
+            RetrievalHit(retrieval_id=retrieval.id, memcube_id=cube_id, version=number)
+            for cube_id, number in sorted(lines)
+        ]
+    )
     return retrieval
