@@ -31,8 +31,11 @@ WHERE v.tenant_id = %s AND source_key = ANY(%s) ORDER BY first_seen_at DESC, v.i
 
 @dataclass(frozen=True, slots=True)
 class KnownVoice:
+    """Since when a voice is known, how far it is trusted, and what that rests on."""
+
     first_seen: datetime
     trust: float
+    history: SourceHistory = SourceHistory()
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,10 +59,11 @@ class Voices:
 def voices(source_keys: Collection[bytes]) -> Voices:
     """What is known of these sources."""
     found, at = execute(_HISTORIES, [current_work().tenant_id, list(source_keys)]), now()
-    known = {
-        (bytes(key), principal_id): KnownVoice(since, source_trust(SourceHistory(at - since, *counts)))
+    histories = {
+        (bytes(key), principal_id): (since, SourceHistory(at - since, *counts))
         for key, principal_id, since, *counts in found
     }
+    known = {each: KnownVoice(since, source_trust(told), told) for each, (since, told) in histories.items()}
     return Voices(known, {bytes(key): principal_id for key, principal_id, *_ in found})  # the earliest comes last
 
 
