@@ -36,10 +36,10 @@ def pii_policy(policy_id: UUID | None) -> PiiPolicy:
     if policy_id is None:
         return DEFAULT
     with tenant_transaction():
-        found = pii_policies([policy_id])
-    if len(found) == 1:  # the default one alone
+        found = pii_policies([policy_id]).get(UUID(str(policy_id)))
+    if found is None:
         raise Validation(errors=[FieldError("/pii_policy_id", "unknown", "There is no such policy.")])
-    return found[UUID(str(policy_id))]
+    return found
 
 
 def stored_policy(policy_id: UUID) -> StoredPolicy:

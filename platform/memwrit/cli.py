@@ -47,6 +47,10 @@ Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 def _serving(commands: Commands) -> None:
     serve = _command(commands, "serve", "the embedded server, in the foreground", _serve)
     serve.add_argument("--port", type=int, default=8700)
+    web = _command(commands, "web", "the web server alone, on a database that was given", _web)
+    web.add_argument("--bind", default="0.0.0.0:8700", metavar="ADDRESS", help="HOST:PORT or unix:PATH")
+    web.add_argument("--workers", type=int, default=0, metavar="N", help="processes (WEB_WORKERS)")
+    web.add_argument("--threads", type=int, default=8, metavar="N", help="threads of each (8)")
     tick = _command(commands, "tick", "the worker: outbox, sequencer, retention", _tick)
     tick.add_argument("--only", choices=("relay", "sequencer", "retention"))
     worker = _command(commands, "worker", "does what the relay sends through BROKER_URL", _worker)
@@ -132,6 +136,10 @@ def _serve(arguments: argparse.Namespace) -> int:
     from memwrit.embedded.serve import serve
 
     return serve(arguments.port, arguments.data)
+
+
+def _web(arguments: argparse.Namespace) -> int:
+    return int(import_module("memwrit.commands.web").run(arguments))
 
 
 def _tick(arguments: argparse.Namespace) -> int:

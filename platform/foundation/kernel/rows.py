@@ -32,11 +32,9 @@ def select(
     follows the condition (ORDER BY, LIMIT, FOR UPDATE). All text is ours alone: what a caller brought is a value."""
     work = current_work()
     statement, names, converters = _selection(model, where, without, last)
-    with connections[work.using].cursor() as cursor:
-        cursor.execute(statement, [work.tenant_id, *values])
-        found = cursor.fetchall()
+    found = execute(statement, [work.tenant_id, *values])
     if converters:
-        found = [_converted(row, converters, connections[work.using]) for row in found]
+        return [model.from_db(work.using, names, _converted(row, converters, connections[work.using])) for row in found]
     return [model.from_db(work.using, names, row) for row in found]
 
 
@@ -55,8 +53,7 @@ def insert(rows: Sequence[models.Model], *, ignore_conflicts: bool = False) -> N
     connection = connections[work.using]
     statement, fields = _insertion(type(rows[0]), work.using, ignore_conflicts, len(rows))
     values = [field.get_db_prep_save(field.pre_save(row, True), connection) for row in rows for field in fields]
-    with connection.cursor() as cursor:
-        cursor.execute(statement, values)
+    execute(statement, values)
     for row in rows:
         row._state.adding, row._state.db = False, work.using
 

@@ -9,12 +9,12 @@ from collections.abc import Sequence
 from uuid import UUID, uuid4
 
 from foundation.kernel.clock import now
-from foundation.kernel.rows import first
+from foundation.kernel.rows import execute, first
 from foundation.kernel.scope import tenant_transaction
 from foundation.search import models
 from foundation.search.engine import engine
 from foundation.search.port import Generation
-from foundation.search.sql import Clause, conjunction, execute
+from foundation.search.sql import Clause, conjunction
 
 NOTHING_YET = UUID(int=0)
 """The token of a generation whose beacon is kept elsewhere, as long as nothing was ever put: empty is whole."""

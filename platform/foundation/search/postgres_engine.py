@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 from uuid import UUID
 
 from foundation.kernel.problems import Integrity, Unavailable
+from foundation.kernel.rows import execute
 from foundation.kernel.scope import current_work, tenant_transaction
 from foundation.search import generations, models, statistics
 from foundation.search.analysis import weigh, witnesses
@@ -27,7 +28,7 @@ from foundation.search.port import (
     Statistics,
 )
 from foundation.search.rows import COLUMNS, NEVER, REMOVED, Row, Share, dense, row_of, sparse, terms_in, tombstone
-from foundation.search.sql import Clause, asked_for, conjunction, execute, execute_each, permitted, standing
+from foundation.search.sql import Clause, asked_for, conjunction, execute_each, permitted, standing
 
 RETRY_AFTER = 5  # seconds; a lost index of a small tenant is rebuilt in less
 _CHUNK = 500

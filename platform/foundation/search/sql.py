@@ -19,13 +19,6 @@ class Clause:
     values: Sequence[Any] = field(default_factory=tuple)
 
 
-def execute(statement: str, values: Sequence[Any]) -> list[tuple[Any, ...]]:
-    """Run one statement in the open tenant transaction; its rows, if it has any."""
-    with connections[current_work().using].cursor() as cursor:
-        cursor.execute(statement, values)
-        return cursor.fetchall() if cursor.description else []
-
-
 def execute_each(statement: str, rows: Sequence[Sequence[Any]]) -> None:
     with connections[current_work().using].cursor() as cursor:
         cursor.executemany(statement, rows)

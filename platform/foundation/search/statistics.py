@@ -9,9 +9,10 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 from uuid import UUID
 
+from foundation.kernel.rows import execute
 from foundation.search.port import Plan, Statistics
 from foundation.search.rows import Share, counter_id, sparse
-from foundation.search.sql import Clause, conjunction, execute, permitted, standing
+from foundation.search.sql import Clause, conjunction, permitted, standing
 
 _PERMITTED_SCOPES = "SELECT id, documents FROM search_scope WHERE {where}"
 _FREQUENCIES = "SELECT id, documents FROM search_counter WHERE {where}"

@@ -21,6 +21,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
 
+from memwrit import web
 from memwrit.embedded import attach, tables
 from memwrit.embedded.children import bound_to_parent
 from memwrit.embedded.postgres import Cluster
@@ -28,8 +29,6 @@ from memwrit.embedded.supervisor import Child
 
 HOST = "127.0.0.1"
 READY_WITHIN = 120.0
-WORKERS = int(os.environ.get("WEB_WORKERS", "2"))
-THREADS = 8
 
 
 class Stopped(Exception):
@@ -73,13 +72,13 @@ class Server:
             self.settings = self.cluster.start()
         self.settings |= self._kept_settings(self.url(listener))
         self.children = [self._worker(), self._web(listener)]
-        worker, web = self.children
+        worker, served = self.children
         if self.cluster is not None and tables.none_yet(self.settings):
-            web.start()  # it loads while the tables are made: before there are any, nobody is served wrongly
+            served.start()  # it loads while the tables are made: before there are any, nobody is served wrongly
             self._migrate()
         else:
             self._migrate()
-            web.start()
+            served.start()
         worker.start()
         self._await_ready(self.url(listener))
 
@@ -116,24 +115,7 @@ class Server:
 
     def _web(self, listener: socket.socket) -> Child:
         """gunicorn on a socket we keep open: while it starts again, callers wait instead of being refused."""
-        command = [
-            sys.executable,
-            "-m",
-            "gunicorn",
-            "memwrit.wsgi:application",
-            "--config",
-            "python:memwrit.embedded.web",
-        ]
-        command += [
-            "--bind",
-            f"fd://{listener.fileno()}",
-            "--worker-class",
-            "gthread",
-            "--preload",
-            "--no-control-socket",
-        ]
-        command += ["--workers", str(WORKERS), "--threads", str(THREADS), "--timeout", "60", "--graceful-timeout", "20"]
-        command += ["--keep-alive", "5", "--log-level", "error", "--logger-class", "memwrit.embedded.journal.Journal"]
+        command = web.command(f"fd://{listener.fileno()}")
         environment = attach.environment(self.settings, attach.WEB)
         return Child("web", command, environment, descriptors=(listener.fileno(),))
 
