@@ -61,6 +61,23 @@ class Person(TenantOwned):
     created_at = models.DateTimeField(default=now)
 
 
+class Session(TenantOwned):
+    """One sign-in of a person. Its secret is in the browser's cookie and nowhere else."""
+
+    class Via(models.TextChoices):
+        PASSWORD = "password"
+        OIDC = "oidc"
+
+    person_id = models.UUIDField()
+    digest = models.BinaryField(max_length=32)  # of the secret and the browser it was given to (`tenants.tickets`)
+    via = models.CharField(max_length=16, choices=Via)
+    created_at = models.DateTimeField(default=now)
+    used_at = models.DateTimeField(default=now)
+    fresh_until = models.DateTimeField()
+    expires_at = models.DateTimeField()
+    revoked_at = models.DateTimeField(null=True)
+
+
 class Resource(StrEnum):
     """What a quota may bound. Names ending in `_per_day` count within one UTC day, the others altogether."""
 

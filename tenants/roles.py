@@ -83,7 +83,9 @@ ACTS: Mapping[str, frozenset[Role]] = MappingProxyType(
         "key.create": _INSTALLERS,
         "key.rotate": _INSTALLERS,
         "key.revoke": _INSTALLERS,
+        "person.read": _ADMIN,
         "person.create": _INSTALLERS,
+        "person.change": _INSTALLERS,
         "tenant.create": frozenset({Role.OPERATOR}),
         "tenant.close": frozenset({Role.OPERATOR}),
     }

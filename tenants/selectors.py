@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from django.db.models import QuerySet, Sum
@@ -15,7 +16,7 @@ from foundation.kernel.problems import NotFound, Unauthenticated
 from foundation.kernel.rows import execute
 from foundation.kernel.scope import current_tenant, tenant_scope, tenant_transaction
 from tenants import credentials
-from tenants.models import ApiKey, Quota, Resource, Usage
+from tenants.models import ApiKey, Quota, Resource, Session, Usage
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +57,11 @@ _PRESENTED = """SELECT k.id, k.digest, k.principal_id, k.role, k.spaces, k.name,
 p.kind, p.disabled_at, r.state FROM tenants_apikey k
 JOIN tenants_principalrecord p ON p.tenant_id = k.tenant_id AND p.id = k.principal_id
 LEFT JOIN kernel_registry r ON r.id = k.tenant_id WHERE k.tenant_id = %s AND """
+_SESSION = """SELECT s.digest, s.person_id, s.via, s.used_at, s.fresh_until, s.expires_at, s.revoked_at,
+p.principal_id, p.role, p.spaces, a.name, a.disabled_at, r.state FROM tenants_session s
+JOIN tenants_person p ON p.tenant_id = s.tenant_id AND p.id = s.person_id
+JOIN tenants_principalrecord a ON a.tenant_id = p.tenant_id AND a.id = p.principal_id
+LEFT JOIN kernel_registry r ON r.id = s.tenant_id WHERE s.tenant_id = %s AND s.id = %s"""
 _BY_KEY_ID, _BY_ID, _BY_PRINCIPAL = (_PRESENTED + f"k.{column} = %s" for column in ("key_id", "id", "principal_id"))
 
 
@@ -82,6 +88,18 @@ def require_valid(principal: Principal) -> None:
         found = _presented(_BY_ID, principal.key_id)
     if not any(key.valid for key in found):
         raise Unauthenticated
+
+
+def presented_session(session_id: UUID) -> tuple[Any, ...] | None:
+    """A session and what decides whether it is valid, as `tenants.sessions.Presented` reads it; None: there is none.
+    Inside `tenant_transaction`."""
+    return next(iter(execute(_SESSION, [current_tenant(), session_id])), None)
+
+
+def live_sessions(person_id: UUID) -> QuerySet[Session]:
+    """A person's sessions that would pass now, but for idling, newest first. Inside `tenant_transaction`."""
+    found = Session.objects.filter(person_id=person_id, revoked_at=None, expires_at__gt=clock.now())
+    return found.order_by("-id")  # type: ignore[no-any-return]
 
 
 def credentials_of(principal_id: UUID) -> list[Principal]:

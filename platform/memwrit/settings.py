@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 from datetime import timedelta
+from importlib.util import find_spec
 from pathlib import Path
 
 from memwrit import environment as env
@@ -34,11 +35,47 @@ INSTALLED_APPS = [
     "tenants",
     "guard",
     "governance",
+    "memwrit.console",
     "rest_framework",
     "drf_spectacular",
+    "django.contrib.staticfiles",
 ]
-MIDDLEWARE = ["foundation.rest.middleware.Envelope", "django.middleware.common.CommonMiddleware"]
-TEMPLATES: list[dict[str, object]] = []
+MIDDLEWARE = [
+    "foundation.rest.middleware.Envelope",
+    "memwrit.console.middleware.Walls",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+]
+TEMPLATES: list[dict[str, object]] = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "APP_DIRS": True,
+        "OPTIONS": {"context_processors": ["django.template.context_processors.request"]},
+    }
+]
+
+# The console's own files and htmx; nothing of what other packages would have served. They are found where they are
+# installed, so nothing is collected; their addresses change with their content.
+STATIC_URL = "/console/static/"
+STATICFILES_FINDERS = ["django.contrib.staticfiles.finders.FileSystemFinder"]
+STATICFILES_DIRS = [
+    ("console", Path(__file__).resolve().parent / "console" / "static" / "console"),
+    ("django_htmx", Path(str(find_spec("django_htmx").origin)).parent / "static" / "django_htmx"),
+]
+WHITENOISE_USE_FINDERS = True
+WHITENOISE_AUTOREFRESH = False
+WHITENOISE_MAX_AGE = 365 * 24 * 3600
+WHITENOISE_ALLOW_ALL_ORIGINS = False
+
+# Forms of the console. A proxy that ends TLS leaves http between itself and us: the public address is the origin.
+CSRF_TRUSTED_ORIGINS = [PUBLIC_URL]
+CSRF_COOKIE_SECURE = PUBLIC_URL.startswith("https:")
+CSRF_COOKIE_NAME = "__Host-memwrit-csrf" if CSRF_COOKIE_SECURE else "memwrit-csrf"
+CSRF_COOKIE_HTTPONLY = True
+CSRF_COOKIE_SAMESITE = "Lax"
+CSRF_COOKIE_AGE = None
+CSRF_FAILURE_VIEW = "memwrit.console.refusals.forged"
 
 # Each alias is one PostgreSQL role. A process is given only the URLs of the roles it may use (security.md §1).
 DATABASES = env.databases(

@@ -20,9 +20,15 @@ def _apps() -> Routes:
     return versioned + [route for module in found for route in getattr(module, "root_urlpatterns", ())]
 
 
-urlpatterns: Routes = [path("healthz", health.healthz), path("readyz", health.readyz), *_apps()]
+urlpatterns: Routes = [
+    path("healthz", health.healthz),
+    path("readyz", health.readyz),
+    path("console/", include("memwrit.console.urls")),
+    *_apps(),
+]
 
-handler400 = "foundation.rest.problems.bad_request"
-handler403 = "foundation.rest.problems.forbidden"
-handler404 = "foundation.rest.problems.not_found"
-handler500 = "foundation.rest.problems.server_error"
+# Pages under /console/, problems elsewhere.
+handler400 = "memwrit.console.refusals.bad_request"
+handler403 = "memwrit.console.refusals.forbidden"
+handler404 = "memwrit.console.refusals.not_found"
+handler500 = "memwrit.console.refusals.server_error"

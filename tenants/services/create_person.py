@@ -7,8 +7,6 @@ import hmac
 from collections.abc import Collection
 from uuid import UUID
 
-from argon2 import PasswordHasher
-
 from audit.acts import Act
 from audit.event import Target
 from audit.services.record import record
@@ -21,13 +19,10 @@ from foundation.keyring import keys
 from foundation.keyring.sealing import seal
 from tenants.models import Person, PrincipalRecord
 from tenants.names import require_name
+from tenants.passwords import LONGEST, SHORTEST, hashed
 from tenants.policy import may
 from tenants.roles import BOUND_TO_SPACES, POLICY
 from tenants.services.create_key import require_within
-
-SHORTEST_PASSWORD = 12
-LONGEST_PASSWORD = 512
-_hasher = PasswordHasher()
 
 
 def create_person(
@@ -45,8 +40,8 @@ def create_person(
     """
     may(principal, "person.create")
     _require_form(email, role, password, spaces)
-    hashed = _hasher.hash(password).encode() if password is not None else None
-    person = Person(id=uuid7(), role=role, spaces=sorted(spaces), password=hashed, email_lookup=email_lookup(email))
+    secret = hashed(password) if password is not None else None
+    person = Person(id=uuid7(), role=role, spaces=sorted(spaces), password=secret, email_lookup=email_lookup(email))
     key = keys.create("subject", id=person.id)
     person.sealed_email = seal(key.secret, email_place(principal.tenant_id, person.id), email.encode())
     with tenant_transaction():
@@ -82,8 +77,8 @@ def _require_form(email: str, role: Role, password: str | None, spaces: Collecti
     local, at, domain = email.strip().rpartition("@")
     if not (local and at and "." in domain and len(email) <= 254) or any(map(str.isspace, email.strip())):
         errors.append(FieldError("/email", "invalid", "Not an e-mail address."))
-    if password is not None and not SHORTEST_PASSWORD <= len(password) <= LONGEST_PASSWORD:
-        errors.append(FieldError("/password", "length", f"At least {SHORTEST_PASSWORD} characters."))
+    if password is not None and not SHORTEST <= len(password) <= LONGEST:
+        errors.append(FieldError("/password", "length", f"At least {SHORTEST} characters."))
     if role is Role.OPERATOR:
         errors.append(FieldError("/role", "invalid-choice", "Not a role of people."))
     if role in BOUND_TO_SPACES and not spaces:

@@ -1,0 +1,70 @@
+"""The session's cookie: what the browser is given, and who it stands for when it comes back."""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+from uuid import UUID
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+
+from foundation.kernel.problems import Unauthenticated
+from foundation.rest.throttles import network, stranger_rate, strangers
+from tenants.services.sign_in import spend
+from tenants.sessions import LIFE, SignedIn, signed_in
+from tenants.tickets import Ticket
+
+__all__ = ["SignedIn", "of"]
+
+TENANT = "memwrit-tenant"
+YEAR = 365 * 24 * 3600
+
+
+def secure() -> bool:
+    """Whether clients reach this deployment by https."""
+    return urlsplit(settings.PUBLIC_URL).scheme == "https"
+
+
+def name() -> str:
+    """`__Host-`: from this host alone, by https, for every path. Plain http has no such promise to give."""
+    return "__Host-memwrit" if secure() else "memwrit"
+
+
+def of(request: HttpRequest) -> SignedIn:
+    """The session of a request; raises `Unauthenticated` (limited by the client's address)."""
+    try:
+        return signed_in(request.COOKIES.get(name(), ""), browser(request))
+    except Unauthenticated:
+        if name() in request.COOKIES:
+            spend(strangers, network(request.META.get("REMOTE_ADDR", "")), stranger_rate())
+        raise
+
+
+def browser(request: HttpRequest) -> str:
+    """What the session is bound to beside its secret."""
+    return request.headers.get("User-Agent", "")[:512]
+
+
+def give(response: HttpResponse, ticket: Ticket) -> None:
+    """Hand out the session, and remember the tenant for the next sign-in."""
+    _set(response, name(), ticket.text(), int(LIFE.total_seconds()))
+    _set(response, TENANT, ticket.tenant_id.hex, YEAR)
+
+
+def take_back(response: HttpResponse) -> None:
+    response.delete_cookie(name(), path="/", samesite="Lax")
+    if secure():  # a __Host- cookie is only ever set, or cleared, as secure
+        response.cookies[name()]["secure"] = True
+
+
+def remembered_tenant(request: HttpRequest) -> UUID | None:
+    """The tenant of this browser's last sign-in."""
+    try:
+        return UUID(hex=request.COOKIES.get(TENANT, ""))
+    except ValueError:
+        return None
+
+
+def _set(response: HttpResponse, cookie: str, value: str, age: int) -> None:
+    # Lax and not Strict: an identity provider leads back here from its own site.
+    response.set_cookie(cookie, value, max_age=age, path="/", secure=secure(), httponly=True, samesite="Lax")

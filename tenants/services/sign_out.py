@@ -1,0 +1,50 @@
+"""End sessions."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from audit.acts import Act
+from audit.event import Target
+from audit.services.record import record
+from foundation.kernel import clock
+from foundation.kernel.principal import Principal
+from foundation.kernel.problems import NotFound
+from foundation.kernel.scope import tenant_transaction
+from tenants.models import Person, Session
+from tenants.policy import may
+from tenants.roles import POLICY
+
+
+def sign_out(principal: Principal, *, session_id: UUID) -> None:
+    """End one session of the principal's own, at once; raises `NotFound`. Ending it twice changes nothing."""
+    with tenant_transaction():
+        mine = Session.objects.filter(id=session_id, person_id__in=_person(principal.id))
+        if not mine.exists():
+            raise NotFound
+        _end(principal, mine.filter(revoked_at=None), Target("session", session_id))
+
+
+def sign_out_everywhere(principal: Principal, *, principal_id: UUID) -> int:
+    """End all sessions of a person, at once: one's own, or as an administrator another's; returns how many.
+
+    Raises `PolicyDenied`, `NotFound`.
+    """
+    if principal_id != principal.id:
+        may(principal, "person.change")
+    with tenant_transaction():
+        if not _person(principal_id).exists():
+            raise NotFound
+        live = Session.objects.filter(revoked_at=None, person_id__in=_person(principal_id))
+        return _end(principal, live, Target("principal", principal_id))
+
+
+def _person(principal_id: UUID):  # type: ignore[no-untyped-def]
+    return Person.objects.filter(principal_id=principal_id).values("id")
+
+
+def _end(principal: Principal, live, target: Target) -> int:  # type: ignore[no-untyped-def]
+    ended = int(live.update(revoked_at=clock.now()))
+    if ended:
+        record(principal, Act.PERSON_SIGN_OUT, target=target, outcome="ok", policy=POLICY, detail={"sessions": ended})
+    return ended
