@@ -36,6 +36,9 @@ def parser() -> argparse.ArgumentParser:
     _people(commands)
     _upkeep(commands)
     _judging(commands)
+    canary = _command(commands, "canary", "admit, find and forget a memory through a running service", _canary)
+    canary.add_argument("--url", required=True, help="where it answers; the key is CANARY_API_KEY")
+    canary.add_argument("--within", type=float, default=90.0, metavar="SECONDS", help="for each step (90)")
     commands.add_parser("demo", help="run the main job on real data and print what happened", add_help=False)
     commands.add_parser("verify", help="verify exported files offline (memwrit verify --help)", add_help=False)
     return top
@@ -92,7 +95,12 @@ def _upkeep(commands: Commands) -> None:
     parity = _command(commands, "parity", "compare index and rows", _deferred("parity"))
     parity.add_argument("--tenant", metavar="ID", help="one tenant only")
     parity.add_argument("--mend", action="store_true", help="take orphans out first, then put what is missing or stale")
+    _command(commands, "template", "put the template that indices of OpenSearch follow", _deferred("template"))
     _reindexing(commands)
+
+
+def _canary(arguments: argparse.Namespace) -> int:
+    return int(import_module("memwrit.commands.canary").run(arguments))
 
 
 def _reindexing(commands: Commands) -> None:

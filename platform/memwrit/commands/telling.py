@@ -1,4 +1,4 @@
-"""What commands share: reading ids, and saying what was made to a person or to a program."""
+"""What commands share: reading ids, and telling a person or a program what was made. Needs no Django until asked."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import json
 from collections.abc import Mapping
 from uuid import UUID
 
-from foundation.kernel.models import Registry
 from memwrit.upkeep import tenants
 
 
@@ -40,6 +39,8 @@ def chosen_tenants(arguments: argparse.Namespace) -> list[UUID]:
 
 def known_tenant(given: str) -> UUID:
     """The id of a tenant there is, or `Refused`."""
+    from foundation.kernel.models import Registry
+
     tenant_id = one_id(given, "--tenant")
     if not Registry.objects.filter(id=tenant_id).exists():
         raise Refused("there is no such tenant")

@@ -6,11 +6,8 @@ import argparse
 import os
 
 from memwrit import web
+from memwrit.commands.telling import Refused
 from memwrit.embedded import attach
-
-
-class Refused(Exception):
-    """There is nothing to serve; the message says why."""
 
 
 def run(arguments: argparse.Namespace) -> int:

@@ -41,12 +41,17 @@ def create(node: Connection, index: str, dim: int) -> None:
     """Make the index, and the template it follows, unless it is there."""
     if node.call("GET", f"/{index}/_settings") is not None:
         return
-    node.call("PUT", f"/_index_template/{settings.OPENSEARCH_PREFIX}", body=template(), patience=_PATIENCE)
+    put_template(node)
     try:
         node.call("PUT", f"/{index}", body={"mappings": {"properties": {"vec": vector(dim)}}}, patience=_PATIENCE)
     except Refused as refused:
         if "resource_already_exists" not in str(refused):
             raise
+
+
+def put_template(node: Connection) -> None:
+    """What indices made from now on follow; those there are keep what they have."""
+    node.call("PUT", f"/_index_template/{settings.OPENSEARCH_PREFIX}", body=template(), patience=_PATIENCE)
 
 
 def template() -> dict[str, Any]:
