@@ -1,6 +1,6 @@
 """Search: the index proposes ids; rows are read again in scope, judged again by policy and state, then opened."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
@@ -69,15 +69,20 @@ class _Candidates:
     withheld: int = 0
 
 
-def search(principal: Principal, *, question: Question) -> Answer:
-    """The `k` best memories the principal may see. Raises `Unavailable` while the index is being rebuilt."""
-    spaces = _spaces(principal, question)
+def search(principal: Principal, *, question: Question, through: Principal | None = None) -> Answer:
+    """The `k` best memories the principal may see. Raises `Unavailable` while the index is being rebuilt.
+
+    `through`: of what this other one would find, never beyond what `principal` may see himself. The look, the
+    receipt and the values that are put back are `principal`'s.
+    """
+    asker = through or principal
+    spaces = _spaces(asker, question)
     policies = _policies(spaces)
     asked = cleared(question.query, policies.values())
-    plan = _plan(principal, question, asked, spaces)
+    plan = _plan(asker, question, asked, spaces)
     with tenant_transaction(snapshot=True):
         fused = index.search(plan)
-        candidates = _judge_again(principal, fused, question)
+        candidates = _judge_again({principal, asker}, fused, question)
         hits_rows = [row for row, _ in candidates.rows]
         near = around(principal, hits_rows, question.context, question.moment)
         rows = [*hits_rows, *near.rows]
@@ -152,23 +157,24 @@ def cleared(query: str, policies: Iterable[PiiPolicy]) -> str:
     return "\n".join(texts) or query
 
 
-def _judge_again(principal: Principal, fused: Sequence[Fused], question: Question) -> _Candidates:
-    """The first `k` hits that still may be served; an id the database does not know is an integrity error."""
+def _judge_again(readers: Collection[Principal], fused: Sequence[Fused], question: Question) -> _Candidates:
+    """The first `k` hits that still may be served to each of `readers`; an id the database does not know is an
+    integrity error."""
     result, seen = _Candidates(), 0
     while len(result.rows) < question.k and seen < len(fused):
         batch = fused[seen : seen + question.k]
         seen += len(batch)
-        _take(principal, batch, question, result)
+        _take(readers, batch, question, result)
     return result
 
 
-def _take(principal: Principal, batch: Sequence[Fused], question: Question, result: _Candidates) -> None:
+def _take(readers: Collection[Principal], batch: Sequence[Fused], question: Question, result: _Candidates) -> None:
     cubes = {cube.id: cube for cube in select(MemCube, "id = ANY(%s)", [[each.id for each in batch]])}
     if any(each.id not in cubes for each in batch):
         raise Integrity("The index knows a record that the database does not.")
     standing = versions_at(cubes, question.moment)
     good = [each for each in batch if standing.get(each.id) == each.version]
-    allowed = [each for each in good if may_read(principal, cubes[each.id])]
+    allowed = [each for each in good if all(may_read(reader, cubes[each.id]) for reader in readers)]
     result.withheld += len(good) - len(allowed)
     chosen = allowed[: question.k - len(result.rows)]
     result.rows += zip(opening.rows([(each.id, each.version) for each in chosen], read=cubes), chosen, strict=True)
