@@ -79,6 +79,7 @@ CLEAR = {
     "kernel_workitem.queue": OURS,
     "kernel_workitem.ref": IDS,
     "kernel_workitem.state": OURS,
+    "kernel_workitem.trace": "a W3C trace context: hex digits, made here or checked to be such",
     "keyring_key.purpose": OURS,
     "keyring_rotation.assurance": OURS,
     "keyring_rotation.state": OURS,

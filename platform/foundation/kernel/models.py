@@ -63,6 +63,7 @@ class WorkItem(TenantOwned):
     attempts = models.PositiveIntegerField(default=0)  # runs that began and were not told to have ended well
     state = models.CharField(max_length=16, choices=State, default=State.DUE)
     failure = models.CharField(max_length=64, default="")  # the exception's class, never its text
+    trace = models.CharField(max_length=55, null=True)  # the W3C trace context it was owed in, hex digits
     created_at = models.DateTimeField(default=now)
 
     class Meta:

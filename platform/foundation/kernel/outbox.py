@@ -26,11 +26,12 @@ from django.db.models.functions import Greatest, Least, Now
 
 from foundation.kernel.clock import now
 from foundation.kernel.ids import uuid7
-from foundation.kernel.leasing import EVERY, Queue, lease_due
+from foundation.kernel.leasing import EVERY, Queue, lease_due, release
 from foundation.kernel.models import WorkItem
 from foundation.kernel.problems import Unavailable
 from foundation.kernel.rows import insert
 from foundation.kernel.scope import UnitOfWork, current_tenant, current_work, tenant_scope, tenant_transaction
+from foundation.kernel.watching import Begun, watch
 
 CHANNEL = "memwrit_work"
 MOST_ATTEMPTS = 12
@@ -67,7 +68,8 @@ def enqueue_many(
 ) -> list[UUID]:
     """Owe `kind` once for each of `refs`. Raises `ValueError` for a queue that nobody would work."""
     work, at, into = current_work(), due or now(), Queue(queue)
-    items = [WorkItem(id=uuid7(), kind=kind, queue=into, ref=ref, due=at) for ref in refs]
+    trace = watch().carry() or None
+    items = [WorkItem(id=uuid7(), kind=kind, queue=into, ref=ref, due=at, trace=trace) for ref in refs]
     insert(items)
     if not work.state.setdefault("nudges", False):
         work.state["nudges"] = True
@@ -81,8 +83,12 @@ def run_due(limit: int = 16, queues: Collection[Queue] = EVERY) -> int:
     groups: dict[tuple[UUID, str], list[UUID]] = defaultdict(list)
     for lease in leases:
         groups[lease.tenant_id, lease.kind].append(lease.id)
-    for (tenant_id, kind), ids in groups.items():
-        run_items(tenant_id, kind, ids)
+    try:
+        for (tenant_id, kind), ids in groups.items():
+            run_items(tenant_id, kind, ids)
+    except BaseException:
+        release(leases)  # those nobody claimed: else nothing takes them before their lease ends
+        raise
     return len(leases)
 
 
@@ -112,6 +118,7 @@ class _Claim:
     runner: UUID
     refs: dict[UUID, dict[str, Any]]
     suspect: list[UUID]
+    begun: dict[UUID, Begun]
 
 
 def _run(kind: str, ids: Sequence[UUID], until: float | None) -> list[UUID]:
@@ -128,8 +135,9 @@ def _run(kind: str, ids: Sequence[UUID], until: float | None) -> list[UUID]:
 def _attempt(kind: str, claim: _Claim, ids: Sequence[UUID]) -> bool:
     """Run the items. Whether that settled them: done, put off, or left to their part's return."""
     try:
-        _handlers[kind]([claim.refs[item_id] for item_id in ids])
-        _done(ids)
+        with watch().running(kind, [claim.begun[item_id] for item_id in ids]):
+            _handlers[kind]([claim.refs[item_id] for item_id in ids])
+            _done(ids)
     except Unavailable:
         log.warning("work waits for a part that is away: kind=%s items=%d", kind, len(ids))
         _await(ids)
@@ -176,7 +184,8 @@ def _claim(kind: str, ids: Sequence[UUID]) -> _Claim:
         if refs:
             fields = {"runner": runner, "due": Now() + CLAIM, "attempts": F("attempts") + 1}
             WorkItem.objects.filter(id__in=refs).update(**fields)
-    return _Claim(runner, refs, [item.id for item in found if item not in mine])
+    begun = {item.id: Begun(item.id, item.trace or "", item.created_at) for item in mine}
+    return _Claim(runner, refs, [item.id for item in found if item not in mine], begun)
 
 
 def _keep(tenant_id: UUID, runner: UUID, ended: threading.Event) -> None:

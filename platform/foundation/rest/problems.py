@@ -17,7 +17,9 @@ from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse
 from rest_framework import exceptions
 
+from foundation import telemetry
 from foundation.kernel.problems import (
+    Integrity,
     Malformed,
     NotFound,
     Problem,
@@ -26,6 +28,7 @@ from foundation.kernel.problems import (
     Unavailable,
 )
 from foundation.rest import trace
+from foundation.telemetry import instruments
 
 MEDIA_TYPE = "application/problem+json"
 log = logging.getLogger(__name__)
@@ -48,6 +51,8 @@ class Plain(Problem):
 def of(error: BaseException, *, allow: str = "") -> Problem:
     """The problem that tells `error`; what nobody foresaw is a bare 500 and a log line without its message."""
     if isinstance(error, Problem):
+        if isinstance(error, Integrity):
+            telemetry.record(instruments.VERIFY_FAILURES, 1, telemetry.Where.REQUEST)
         return error
     if isinstance(error, Http404 | exceptions.NotFound):
         return NotFound()

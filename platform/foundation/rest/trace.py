@@ -33,6 +33,16 @@ def begin(traceparent: str | None) -> Trace:
     return trace
 
 
+def end() -> None:
+    """The request is answered: what this thread logs next belongs to another, or to none."""
+    _current.set(None)
+
+
+def known() -> Trace | None:
+    """The names of the request being handled, if there is one."""
+    return _current.get()
+
+
 def current() -> Trace:
     """The request's names; made on the spot where no middleware began one."""
     return _current.get() or begin(None)

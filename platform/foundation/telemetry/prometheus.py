@@ -1,0 +1,149 @@
+"""`/metrics` for Prometheus, on a port of its own that serves nothing else.
+
+A component is one main process and those it forks (gunicorn's and Celery's workers). Each process adds to files of its
+own in the component's folder; the main process, which handles no request, merges them when it is asked. Where several
+components share a machine and a parent folder, whoever serves tells of all of them, by the label `component`.
+
+The files hold names, labels and numbers: what `/metrics` shows.
+"""
+
+from __future__ import annotations
+
+import hmac
+import os
+import shutil
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from foundation.telemetry.metrics import Instrument, Kind
+
+FOLDER = "PROMETHEUS_MULTIPROC_DIR"
+End = Callable[[], None]
+
+
+def clear(folder: Path) -> None:
+    """Make the component's folder, empty: counters begin anew with the main process, as one process's would."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(mode=0o700, parents=True)
+
+
+def forget(folder: Path, pid: int) -> None:
+    """A process of the component has ended: its gauges go, its counts stay."""
+    from prometheus_client import multiprocess
+
+    multiprocess.mark_process_dead(pid, str(folder))  # type: ignore[no-untyped-call]
+
+
+class Metrics:
+    """The sink that adds to this process's files in `folder`. Made after the last fork."""
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        os.environ[FOLDER] = str(folder)  # the library reads it for each new file
+        import prometheus_client
+        from prometheus_client import values
+
+        # By itself the library decides when it is first imported, which may have been before the fork.
+        values.ValueClass = values.MultiProcessValue()  # type: ignore[no-untyped-call]
+        self._library: Any = prometheus_client
+        self._registry = prometheus_client.CollectorRegistry()
+        self._made: dict[str, Any] = {}
+
+    def record(self, instrument: Instrument, value: float, labels: tuple[str, ...]) -> None:
+        made = self._made.get(instrument.name) or self._make(instrument)
+        series = made.labels(*labels) if labels else made
+        if instrument.kind is Kind.COUNTER:
+            series.inc(value)
+        elif instrument.kind is Kind.HISTOGRAM:
+            series.observe(value)
+        else:
+            series.set(value)
+
+    def _make(self, instrument: Instrument) -> Any:
+        names = [label.replace(".", "_") for label in instrument.labels]
+        options: dict[str, Any] = {"registry": self._registry}
+        kinds = {
+            Kind.COUNTER: self._library.Counter,
+            Kind.HISTOGRAM: self._library.Histogram,
+            Kind.GAUGE: self._library.Gauge,
+        }
+        if instrument.kind is Kind.HISTOGRAM:
+            options["buckets"] = instrument.bounds
+        elif instrument.kind is Kind.GAUGE:
+            options["multiprocess_mode"] = "livemostrecent"
+        made = kinds[instrument.kind](instrument.prometheus, instrument.tells, names, **options)
+        return self._made.setdefault(instrument.name, made)
+
+    def end(self) -> None:
+        """What was counted stays for whoever serves it."""
+
+
+class Components:
+    """Merges the files of every component in a parent folder; each sample says whose it is."""
+
+    def __init__(self, parent: Path) -> None:
+        self.parent = parent
+
+    def collect(self) -> Iterator[Any]:
+        from prometheus_client.metrics_core import Metric
+        from prometheus_client.multiprocess import MultiProcessCollector
+
+        families: dict[str, Any] = {}
+        for folder in sorted(each for each in self.parent.iterdir() if each.is_dir()):
+            files = [str(file) for file in sorted(folder.glob("*.db"))]
+            found: Iterable[Any] = MultiProcessCollector.merge(files)  # type: ignore[no-untyped-call]
+            for metric in found:
+                family = families.setdefault(metric.name, Metric(metric.name, metric.documentation, metric.type))
+                for sample in metric.samples:
+                    family.add_sample(sample.name, sample.labels | {"component": folder.name}, sample.value)
+        yield from families.values()
+
+
+def serve(parent: Path, *, host: str, port: int, token: str = "") -> tuple[int, End]:
+    """Answer `/metrics` on `host:port` from a thread, to whoever brings `token` if there is one. Returns the port
+    (another than asked for 0) and how to end it. Raises `OSError` where the address cannot be had."""
+    from wsgiref.simple_server import make_server
+
+    from prometheus_client import CollectorRegistry
+    from prometheus_client.exposition import ThreadingWSGIServer, _SilentHandler, make_wsgi_app
+
+    registry = CollectorRegistry()
+    registry.register(Components(parent))  # type: ignore[arg-type]
+    application = _guarded(make_wsgi_app(registry), token)
+    server = make_server(host, port, application, ThreadingWSGIServer, handler_class=_SilentHandler)
+    return _in_a_thread(server)
+
+
+def _in_a_thread(server: Any) -> tuple[int, End]:
+    import threading
+
+    thread = threading.Thread(target=server.serve_forever, name="metrics", daemon=True)
+    thread.start()
+
+    def end() -> None:
+        server.shutdown()
+        server.server_close()
+        thread.join(5.0)
+
+    return int(server.server_port), end
+
+
+def _guarded(application: Any, token: str) -> Any:
+    """Only `/metrics`, only GET, only with the token."""
+    expected = f"Bearer {token}".encode()
+
+    def answer(environ: dict[str, Any], start: Any) -> Any:
+        if environ.get("PATH_INFO") != "/metrics" or environ.get("REQUEST_METHOD") != "GET":
+            return _refused(start, "404 Not Found")
+        given = environ.get("HTTP_AUTHORIZATION", "").encode("latin-1", "replace")
+        if token and not hmac.compare_digest(given, expected):
+            return _refused(start, "401 Unauthorized")
+        return application(environ, start)
+
+    return answer
+
+
+def _refused(start: Any, status: str) -> list[bytes]:
+    start(status, [("Content-Type", "text/plain"), ("Content-Length", "0")])
+    return []
