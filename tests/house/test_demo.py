@@ -36,9 +36,6 @@ def stage(tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
-@pytest.mark.xfail(
-    reason="KNOWN FAULT: run from the suite, the demo's question may find nothing; cause unknown", strict=False
-)
 def test_the_demo_keeps_every_promise(tmp_path):
     hidden = {*ALL, *ELSEWHERE}
     surrounding = {name: value for name, value in os.environ.items() if name not in hidden}

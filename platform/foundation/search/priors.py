@@ -3,7 +3,8 @@
 An answer often stands beside the turn that shares the question's words; a question's words are often spread over
 several turns; what answers a turn that asks is the turn after it; and who is asked about has mostly said it. Only
 candidates lend weight to others, and candidates are within what the asker may see: nothing that is withheld shows
-through a score. Without a session nothing but the speaker counts. Measurements: `docs/decisions/search-recipe.md`.
+through a score. A record without a session is a session of one turn, so that what stands alone is not outdone by turns
+that merely have company. Measurements: `docs/decisions/search-recipe.md`.
 """
 
 from collections import defaultdict
@@ -74,7 +75,7 @@ def _company(results: Sequence[Fused]) -> _Company:
 def _passage(one: Fused, company: _Company) -> float:
     """The question's words in the turns around `one`, each as heavy as where it is heaviest."""
     if one.group is None or one.position is None:
-        return 0.0
+        return sum(one.words.values())
     around = [words for step in AROUND if (words := company.words.get((one.group, one.position + step)))]
     return sum(heaviest(around).values())
 
@@ -91,13 +92,12 @@ def heaviest(each: Iterable[Mapping[int, float]]) -> Mapping[int, float]:
 
 def _told(one: Fused, company: _Company, weights: Weights, passage: float) -> dict[str, float]:
     told = {"speaker": weights.speaker} if one.named else {}
-    if one.group is not None:
-        told["session"] = weights.session * company.sessions[one.group]
-        if one.position is not None:
-            told["neighbours"] = _neighbours((one.group, one.position), company, weights)
-            told["passage"] = weights.passage * passage
-            if one.asks:
-                told["asks"] = weights.asks
+    told["session"] = weights.session * (one.fused if one.group is None else company.sessions[one.group])
+    told["passage"] = weights.passage * passage
+    if one.group is not None and one.position is not None:
+        told["neighbours"] = _neighbours((one.group, one.position), company, weights)
+        if one.asks:
+            told["asks"] = weights.asks
     return {name: value for name, value in told.items() if value}
 
 

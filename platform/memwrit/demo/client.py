@@ -115,7 +115,7 @@ class Client:
         return self.line.ask(method, path, told, json.dumps(body).encode())
 
 
-def eventually(ask: Callable[[], Answer], good: Callable[[Answer], bool], what: str, within: float = 240.0) -> Answer:
+def eventually(ask: Callable[[], Answer], good: Callable[[Answer], bool], what: str, within: float = 60.0) -> Answer:
     """Ask until the answer is good; `Broken` after `within` seconds, with the last answer's words."""
     limit = time.monotonic() + within
     while True:

@@ -244,3 +244,19 @@ def test_a_backlog_is_leased_in_the_order_it_fell_due(crowd):
     with tenant_scope(crowd[0]), tenant_transaction():
         first = list(WorkItem.objects.order_by("due", "id").values_list("id", flat=True)[:2])
     assert [lease.id for lease in leasing.lease_queue(Queue.INDEX, 8) if lease.tenant_id == crowd[0]] == first
+
+
+def test_what_was_leased_and_not_begun_is_due_again_when_its_relay_fails(tenant, other_tenant, handled, monkeypatch):
+    kind, calls = handled
+    for each in (tenant, other_tenant):
+        with tenant_scope(each):
+            owe(kind, n=1)
+
+    def fails(*_):
+        raise OSError("the database went away")
+
+    with monkeypatch.context() as patched, pytest.raises(OSError, match="went away"):
+        patched.setattr(outbox, "run_items", fails)
+        outbox.run_due()
+    outbox.run_due()
+    assert {each for each, _ in calls} == {tenant, other_tenant}

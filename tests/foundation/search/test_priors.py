@@ -17,10 +17,17 @@ def ordered(*results, weights=Weights()):
     return [one.id.int for one in with_priors(results, weights)]
 
 
-def test_without_a_session_nothing_changes():
+def test_without_a_session_the_order_stays():
     results = [result(1, 0.9), result(2, 0.5, position=2), result(3, 0.4, position=3)]
-    assert with_priors(results) == results
-    assert results[0].priors == {}
+    assert ordered(*results) == [1, 2, 3]
+
+
+def test_what_stands_alone_is_not_outdone_by_turns_that_have_company():
+    """A profile that has all the question's words, beside turns of who is asked about that have few of them."""
+    profile = result(1, 0.95, words={7: 2.0, 8: 2.0, 9: 2.0})
+    turns = [result(2 + at, 0.55, S, at, words={7 + at % 3: 1.0}, named=True) for at in range(5)]
+    assert ordered(profile, *turns)[0] == 1
+    assert ordered(profile, *turns, weights=Weights(speaker=1.0))[0] != 1, "the company can count for more"
 
 
 def test_the_turns_beside_a_good_one_rise_with_it():
@@ -39,7 +46,7 @@ def test_what_answers_a_turn_that_asks_rises_above_what_stands_before_it():
 
 
 def test_a_question_that_is_no_turn_of_a_conversation_loses_nothing():
-    assert with_priors([result(1, 1.0, asks=True)])[0].priors == {}
+    assert "asks" not in with_priors([result(1, 1.0, asks=True)])[0].priors
 
 
 def test_words_spread_over_neighbouring_turns_count_together():
