@@ -38,8 +38,8 @@ FROM ${PYTHON_IMAGE}
 LABEL org.opencontainers.image.title="Memwrit" \
       org.opencontainers.image.description="Governs what AI agents remember: multi-tenant, sealed, provable." \
       org.opencontainers.image.licenses="Apache-2.0"
-RUN groupadd --system --gid 10001 memwrit \
- && useradd --system --uid 10001 --gid 10001 --home-dir /var/lib/memwrit --create-home --shell /usr/sbin/nologin memwrit
+RUN groupadd --gid 10001 memwrit \
+ && useradd --no-log-init --uid 10001 --gid 10001 --home-dir /var/lib/memwrit --create-home --shell /usr/sbin/nologin memwrit
 COPY --from=build /opt/memwrit /opt/memwrit
 # Written to: /var/lib/memwrit (keys, pin, ledger), /tmp and /run/memwrit alone. The rest may be read-only.
 ENV PATH=/opt/memwrit/bin:$PATH \
