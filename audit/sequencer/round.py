@@ -7,6 +7,7 @@ log do not add up is put in quarantine and the others go on.
 from __future__ import annotations
 
 import logging
+import time
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -23,8 +24,10 @@ from audit.sequencer.checks import Fault, Reason
 from audit.sequencer.growth import Growth
 from audit.sequencer.rows import HeadRow, LaneState, Rows, Waiting
 from audit.tiles import Fetch
+from foundation import telemetry
 from foundation.kernel.problems import Integrity
 from foundation.keyring.signing import mac_key
+from foundation.telemetry import instruments
 
 ALIAS = "sequencer"
 BATCH = 4096
@@ -67,6 +70,7 @@ class Sequencer:
         self._caught_up = False  # until the pins stand: whatever fails there is made good by the next round
         self._pin()
         self._caught_up = True
+        _tell_lag(parts)
         return len(done)
 
     def resign(self) -> None:
@@ -190,8 +194,16 @@ class Sequencer:
                 quarantine(Rows(cursor), tenant, Fault(Reason.PIN))
 
 
+def _tell_lag(parts: Sequence[Part]) -> None:
+    """How long each event waited until its log, signed and pinned, had it."""
+    ended = time.time() * 1000
+    for entry in (entry for part in parts if part.growth for entry in part.growth.entries):
+        telemetry.record(instruments.AUDIT_LAG, max(0.0, (ended - entry.ts) / 1000))
+
+
 def quarantine(rows: Rows, tenant: UUID, fault: Fault) -> None:
     """Stop a tenant, visibly."""
+    telemetry.record(instruments.VERIFY_FAILURES, 1, telemetry.Where.LEDGER)
     log.error("tenant %s is in quarantine: %s", tenant, fault.reason.value)
     rows.quarantine(tenant, fault.reason.value)
 

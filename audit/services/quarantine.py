@@ -11,7 +11,9 @@ from uuid import UUID
 from django.db import DatabaseError, connections
 
 from audit.models import Quarantine
+from foundation import telemetry
 from foundation.kernel.scope import tenant_scope, tenant_transaction
+from foundation.telemetry import instruments
 
 T = TypeVar("T")
 log = logging.getLogger(__name__)
@@ -19,6 +21,7 @@ log = logging.getLogger(__name__)
 
 def quarantine(tenant: UUID, reason: Quarantine.Reason) -> None:
     """Put the tenant in quarantine, unless it is already."""
+    telemetry.record(instruments.VERIFY_FAILURES, 1, telemetry.Where.LEDGER)
     log.error("tenant %s is in quarantine: %s", tenant, reason.value)
     try:
         apart(tenant, lambda: _raise(reason))

@@ -33,6 +33,7 @@ from governance.drafting import (
 from governance.duplicates import merge
 from governance.judging import Judged, judge_many
 from governance.lessons import note_drafts
+from governance.measured import admissions
 from governance.models import Admission
 from governance.opening import Shown
 from governance.sealed import Payload
@@ -65,6 +66,7 @@ def admit_many(principal: Principal, *, submissions: Sequence[Submission]) -> li
     return _admit(principal, submissions, single=False)
 
 
+@admissions
 def _admit(principal: Principal, submissions: Sequence[Submission], *, single: bool) -> list[Shown | Problem]:
     drafts: dict[int, Draft | Problem] = {}
     groups: dict[UUID, list[int]] = defaultdict(list)

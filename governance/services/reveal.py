@@ -15,7 +15,9 @@ from foundation.kernel.problems import Erased, FieldError, RateLimited, Validati
 from foundation.kernel.scope import tenant_transaction
 from foundation.keyring import keys
 from foundation.rest.throttles import Buckets, Rate
+from foundation.telemetry import Name
 from governance import lifecycle, opening, revealing
+from governance.measured import changes
 from governance.models import MemCube
 from governance.opening import Row
 from governance.revealing import Revelation, personal
@@ -41,6 +43,7 @@ class Revealed:
     receipt: dict[str, Any]
 
 
+@changes(Name.REVEAL)
 def reveal(principal: Principal, *, memory_id: UUID, token: str, reason: str) -> Revealed:
     """The value behind a token that stands in a span of the memory's current version.
 

@@ -16,6 +16,7 @@ from foundation.kernel.problems import NotFound, PiiBlocked, Rejected, VersionCo
 from foundation.kernel.scope import tenant_transaction
 from foundation.keyring import keys
 from foundation.rest.etags import etag, require_match
+from foundation.telemetry import Name
 from governance import lifecycle, opening, revealing
 from governance.crediting import credit
 from governance.drafting import (
@@ -31,6 +32,7 @@ from governance.drafting import (
 )
 from governance.judging import Judged, judge_many
 from governance.lessons import note_revision
+from governance.measured import changes
 from governance.models import Admission, Kind, MemCube, Version
 from governance.opening import Memory, Shown, decision_of
 from governance.revealing import Revelation
@@ -75,6 +77,7 @@ class Current:
         return {self.values[span["value"]]: Entity(span["type"]) for span in spans}
 
 
+@changes(Name.UPDATE)
 def revise(principal: Principal, *, memory_id: UUID, revision: Revision) -> Shown:
     """The memory after the revision; when the new version is held, the old one stays served. Raises
     `VersionConflict`, `Rejected`, `PiiBlocked` or what reaching the record raises."""

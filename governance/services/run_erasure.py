@@ -21,6 +21,7 @@ from governance import forgetting
 from governance.certificates import issue
 from governance.holds import holds_on
 from governance.indexing import indexed, scrub
+from governance.measured import Layer, forgets, forgotten
 from governance.models import ErasureItem, ErasureRequest, MemCube, Operation, State, Subject
 from governance.services.execute_erasure import STEPS
 from guard.lessons import erasing as lessons
@@ -36,22 +37,28 @@ class StillThere(RuntimeError):
     """The probe found something of what was erased."""
 
 
+@forgets
 def run_erasure(request_id: UUID, operation_id: UUID | None) -> ErasureRequest:
     """Freeze, destroy, purge, probe, certify. What a hold covers is restricted and kept for the hold's release."""
     request = _request(request_id)
     doomed = _sort(request)
     _progress(operation_id, "freeze")
     forgetting.freeze(doomed)
+    _forgotten(operation_id, Layer.UNREADABLE)
     _note_keys(request, doomed)
     values = _doom_values(request, doomed)
     _to_ledger(request, doomed)
     _progress(operation_id, "destroy")
     destruction, event = _destroy(request, doomed)
+    _forgotten(operation_id, Layer.KEYS)
     _forget_lessons(request, doomed)
     _progress(operation_id, "probe")
     _probe(request, doomed, values.kept)
+    _forgotten(operation_id, Layer.INDEX)
     _progress(operation_id, "certify")
-    return _finish(request, destruction, event, operation_id, values.kept)
+    finished = _finish(request, destruction, event, operation_id, values.kept)
+    _forgotten(operation_id, Layer.CERTIFICATE)
+    return finished
 
 
 def _request(request_id: UUID) -> ErasureRequest:
@@ -168,6 +175,12 @@ def _finish(
             result = {"erasure_request_id": str(request.id), "certificate_id": str(certificate.id)}
             Operation.objects.filter(id=operation_id).update(**done, result=result)
     return request
+
+
+def _forgotten(operation_id: UUID | None, layer: Layer) -> None:
+    """Only what was ordered now is measured: a later run, after a hold or a deadline, waited for that."""
+    if operation_id:
+        forgotten(layer)
 
 
 def _progress(operation_id: UUID | None, step: str) -> None:

@@ -8,6 +8,7 @@ from uuid import UUID
 from audit.acts import Act
 from audit.services.receipts import receipt
 from audit.services.record import record
+from foundation import telemetry
 from foundation.kernel.clock import now
 from foundation.kernel.ids import uuid7
 from foundation.kernel.principal import Principal
@@ -17,13 +18,16 @@ from foundation.kernel.scope import tenant_transaction
 from foundation.keyring import keys
 from foundation.search import index
 from foundation.search.fusion import Fused
+from foundation.telemetry import instruments
 from governance import opening
+from governance.measured import searches
 from governance.models import MemCube, Retrieval, RetrievalHit, Space, State
 from governance.opening import Memory, Place, Row
 from governance.revealing import Revelation
 from governance.sealed import lookup
 from governance.selectors import may_read, reach_space
 from governance.services.name_subjects import find_subjects
+from governance.strength import weakened
 from governance.surroundings import Surroundings, around, versions_at
 from governance.timeline import PRESENT, Moment
 from governance.weighing import Found, sources_of, weigh
@@ -69,6 +73,7 @@ class _Candidates:
     withheld: int = 0
 
 
+@searches
 def search(principal: Principal, *, question: Question, through: Principal | None = None) -> Answer:
     """The `k` best memories the principal may see. Raises `Unavailable` while the index is being rebuilt.
 
@@ -77,11 +82,13 @@ def search(principal: Principal, *, question: Question, through: Principal | Non
     """
     asker = through or principal
     spaces = _spaces(asker, question)
-    policies = _policies(spaces)
+    policies, weights = _settings(spaces)
     asked = cleared(question.query, policies.values())
     plan = _plan(asker, question, asked, spaces)
     with tenant_transaction(snapshot=True):
         fused = index.search(plan)
+        if not question.moment:
+            fused = weakened(fused, weights)
         candidates = _judge_again({principal, asker}, fused, question)
         hits_rows = [row for row, _ in candidates.rows]
         near = around(principal, hits_rows, question.context, question.moment)
@@ -135,13 +142,14 @@ def _plan(principal: Principal, question: Question, asked: str, spaces: frozense
     )
 
 
-def _policies(spaces: frozenset[UUID] | None) -> dict[UUID, PiiPolicy]:
-    """The policy in force in each space that is searched."""
+def _settings(spaces: frozenset[UUID] | None) -> tuple[dict[UUID, PiiPolicy], dict[UUID, float]]:
+    """By space that is searched: the policy in force, and how much strength weighs."""
     with tenant_transaction():
         reached = ("deleted_at IS NULL", []) if spaces is None else ("id = ANY(%s)", [list(spaces)])
-        named = {space.id: space.pii_policy_id for space in select(Space, *reached)}
-        found = pii_policies(named.values())
-    return {space_id: found[policy_id] for space_id, policy_id in named.items()}
+        searched = select(Space, *reached)
+        found = pii_policies([space.pii_policy_id for space in searched])
+    policies = {space.id: found[space.pii_policy_id] for space in searched}
+    return policies, {space.id: space.strength for space in searched}
 
 
 def cleared(query: str, policies: Iterable[PiiPolicy]) -> str:
@@ -171,6 +179,7 @@ def _judge_again(readers: Collection[Principal], fused: Sequence[Fused], questio
 def _take(readers: Collection[Principal], batch: Sequence[Fused], question: Question, result: _Candidates) -> None:
     cubes = {cube.id: cube for cube in select(MemCube, "id = ANY(%s)", [[each.id for each in batch]])}
     if any(each.id not in cubes for each in batch):
+        telemetry.record(instruments.SEARCH_BLOCKED, 1, telemetry.Where.RECORDS)
         raise Integrity("The index knows a record that the database does not.")
     standing = versions_at(cubes, question.moment)
     good = [each for each in batch if standing.get(each.id) == each.version]

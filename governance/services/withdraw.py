@@ -13,9 +13,11 @@ from foundation.kernel.outbox import enqueue
 from foundation.kernel.principal import Principal
 from foundation.kernel.scope import tenant_transaction
 from foundation.rest.etags import etag, require_match
+from foundation.telemetry import Name
 from governance import lifecycle
 from governance.holds import refuse_held
 from governance.indexing import unindex
+from governance.measured import changes
 from governance.models import MemCube, Space, State
 from governance.selectors import reach_cube
 
@@ -27,6 +29,7 @@ class Withdrawal:
     receipt: dict[str, Any]
 
 
+@changes(Name.DELETE)
 def withdraw(principal: Principal, *, memory_id: UUID, if_match: str) -> Withdrawal:
     """Withdraw the memory that still has this ETag. Raises `LegalHold`, `VersionConflict`, or what reaching raises."""
     with tenant_transaction():

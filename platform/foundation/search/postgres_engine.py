@@ -9,6 +9,7 @@ from itertools import islice
 from typing import Any, TypeVar
 from uuid import UUID
 
+from foundation import telemetry
 from foundation.kernel.problems import Integrity, Unavailable
 from foundation.kernel.rows import execute
 from foundation.kernel.scope import current_work, tenant_transaction
@@ -29,6 +30,7 @@ from foundation.search.port import (
 )
 from foundation.search.rows import COLUMNS, NEVER, REMOVED, Row, Share, dense, row_of, sparse, terms_in, tombstone
 from foundation.search.sql import Clause, asked_for, conjunction, execute_each, permitted, standing
+from foundation.telemetry import instruments
 
 RETRY_AFTER = 5  # seconds; a lost index of a small tenant is rebuilt in less
 _CHUNK = 500
@@ -205,6 +207,7 @@ def _hit(row: tuple[Any, ...], terms: Sequence[int] = ()) -> Hit:
     """`terms`: whose shares are told, with those of the marks after them."""
     tenant_id, record_id, version, lexical, similar, session, position, told = row
     if tenant_id != current_work().tenant_id:
+        telemetry.record(instruments.SEARCH_BLOCKED, 1, telemetry.Where.ENGINE)
         raise Integrity("The search engine answered with another tenant's row.")
     group = bytes(session) if session is not None else None
     *shares, named, asks = told or (0, 0)

@@ -24,12 +24,15 @@ from opensearchpy.exceptions import (
 )
 from opensearchpy.serializer import JSONSerializer
 
+from foundation import telemetry
 from foundation.kernel.problems import Unavailable
 from foundation.search.opensearch.breaker import Breaker
+from foundation.telemetry import Attribute, Name, Word, instruments
 
 RETRY_AFTER: Final = 5
 BUSY: Final = frozenset({429, 502, 503, 504})
 Answer = dict[str, Any]
+_SYSTEM: Final = Word("opensearch")
 for _name in ("opensearch", "opensearchpy.trace"):
     logging.getLogger(_name).setLevel(logging.CRITICAL)
 
@@ -99,9 +102,12 @@ class Connection:
         return answer
 
     def _perform(self, method: str, path: str, params: dict[str, str], body: Any, patience: float) -> Any:
-        return self._opened().transport.perform_request(
-            method, path, params={**params, "request_timeout": patience}, body=body
-        )
+        what = _operation(method, path)
+        told = {Attribute.DATABASE: _SYSTEM, Attribute.DATABASE_OPERATION: what}
+        with telemetry.timed(instruments.ENGINE_DURATION, _SYSTEM, what), telemetry.span(Name.OPENSEARCH, told):
+            return self._opened().transport.perform_request(
+                method, path, params={**params, "request_timeout": patience}, body=body
+            )
 
     def _failed(self, error: OpenSearchException) -> Exception:
         status = error.status_code if isinstance(error, TransportError) else None
@@ -119,6 +125,11 @@ class Connection:
             if self._client is None:
                 self._client = opensearchpy.OpenSearch(**options())
             return self._client
+
+
+def _operation(method: str, path: str) -> Word:
+    """What is asked for, as it is told: `_search`, `_bulk`, or the method. Never an index's name, nor an id."""
+    return Word(next((part for part in path.partition("?")[0].split("/") if part[:1] == "_"), method))
 
 
 def unavailable(*, slow: bool = False) -> Unavailable:

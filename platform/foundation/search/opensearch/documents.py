@@ -17,11 +17,13 @@ from uuid import UUID
 
 import numpy as np
 
+from foundation import telemetry
 from foundation.kernel.problems import Integrity
 from foundation.search.embedders import Vectors
 from foundation.search.opensearch.connection import Nonsense
 from foundation.search.port import Collection, Document, Key
 from foundation.search.rows import ALWAYS, NEVER, REMOVED
+from foundation.telemetry import instruments
 
 BEACON = "beacon"
 OPEN = "open"  # what a record without `acl:` labels is marked with; roles are marked `role:…`
@@ -141,6 +143,7 @@ def demand_ours(found: UUID | bytes, tenant_id: UUID) -> None:
     """Raises `Integrity` for what is another tenant's."""
     if (found if isinstance(found, bytes) else found.bytes) != tenant_id.bytes:
         log.critical("the search engine answered with another tenant's document")
+        telemetry.record(instruments.SEARCH_BLOCKED, 1, telemetry.Where.ENGINE)
         raise Integrity("The search engine answered with another tenant's document.")
 
 
