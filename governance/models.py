@@ -48,6 +48,7 @@ class Space(TenantOwned):
     retention_policy_id = models.UUIDField(null=True)
     delete_grace = models.DurationField()
     merge_duplicates = models.BooleanField(default=False)
+    strength = models.FloatField(default=0.0)  # how much a faded memory loses in the order of results
     created_at = models.DateTimeField(default=now)
     deleted_at = models.DateTimeField(null=True)
 
@@ -255,8 +256,17 @@ class RetrievalHit(TenantOwned):
 
     class Meta:
         indexes = [
-            models.Index(fields=["tenant_id", "memcube_id"], name="retrieval_record"),
+            models.Index(fields=["tenant_id", "memcube_id", "id"], name="retrieval_latest"),
         ]
+
+
+class Citation(TenantOwned):
+    """What one principal said last of how acting on a memory went: not its writer, and one word each."""
+
+    memcube_id = models.UUIDField()
+    principal_id = models.UUIDField()
+    success = models.BooleanField()
+    at = models.DateTimeField(default=now)
 
 
 class LegalHold(TenantOwned):

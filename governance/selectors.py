@@ -19,9 +19,10 @@ from foundation.kernel.problems import Erased, FieldError, NotFound, Problem, Va
 from foundation.kernel.rows import first
 from foundation.kernel.scope import tenant_transaction
 from foundation.keyring import keys
-from governance import lifecycle, opening
+from governance import lifecycle, opening, strength
 from governance.models import Admission, Incident, LineageEdge, MemCube, Retrieval, Space, State, Version
 from governance.opening import Memory, Row, Shown
+from governance.strength import Usage
 from governance.submissions import Submission
 from governance.timeline import PRESENT, Moment, at_moment, served_from
 from tenants.policy import Resource, acl_label, may, reachable_spaces
@@ -72,6 +73,12 @@ def memory(principal: Principal, *, memory_id: UUID, moment: Moment = PRESENT) -
         target = Target("memory", memory_id, row.version.number)
         event = record(principal, Act.MEMORY_READ, target=target, detail=told.detail())
     return _only(opening.show([row], admissions, receipt(event), told))
+
+
+def usage(memory_id: UUID) -> Usage:
+    """What became of a memory that was reached before."""
+    with tenant_transaction():
+        return strength.usage([memory_id])[memory_id]
 
 
 def memories(

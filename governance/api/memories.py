@@ -45,11 +45,11 @@ def submission(endpoint: Endpoint, fields: dict[str, Any]) -> Submission:
     )
 
 
-def shown(answer: Shown, status: int = 200) -> Response:
+def shown(answer: Shown, status: int = 200, **more: Any) -> Response:
     headers = {"ETag": rendering.etag_of(answer.memory.cube)}
     if status in (201, 202):
         headers["Location"] = _location(answer)
-    return Response(rendering.memory(answer), status=status, headers=headers)
+    return Response(rendering.memory(answer) | more, status=status, headers=headers)
 
 
 def _location(answer: Shown) -> str:
@@ -160,7 +160,8 @@ class OneMemory(Endpoint):
 
     def get(self, request: Request, id: UUID) -> Response:
         """Read a memory as it stands, or as it stood."""
-        return shown(selectors.memory(self.principal, memory_id=id, moment=moment(self.query)))
+        answer = selectors.memory(self.principal, memory_id=id, moment=moment(self.query))
+        return shown(answer, usage=rendering.usage(selectors.usage(id)))
 
     def patch(self, request: Request, id: UUID) -> Response:
         """Revise a memory: 200, or 202 when the new version is held and the old one stays served."""

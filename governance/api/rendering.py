@@ -2,13 +2,14 @@
 
 from typing import Any
 
-from foundation.kernel.clock import rfc3339
+from foundation.kernel.clock import now, rfc3339
 from foundation.rest.etags import etag
 from foundation.rest.fields import iso_span
 from governance.models import Admission, ErasureRequest, MemCube, Operation, Retrieval, Space
 from governance.opening import Memory, Shown
 from governance.services.place_hold import Held
 from governance.services.plan_erasure import PlannedErasure
+from governance.strength import Usage
 from governance.weighing import Found, standing_of
 from guard.optional_judge.opinion import Opinion
 
@@ -28,6 +29,7 @@ def space(row: Space) -> Body:
         "retention_policy_id": row.retention_policy_id,
         "delete_grace": iso_span(row.delete_grace),
         "merge_duplicates": row.merge_duplicates,
+        "strength": row.strength,
         "created_at": rfc3339(row.created_at),
     }
 
@@ -56,6 +58,12 @@ def memory(shown: Shown) -> Body:
         "admission": admission(shown.admission, shown.decision),
         "receipt": shown.receipt,
     }
+
+
+def usage(used: Usage) -> Body:
+    """What a record's use amounts to; `strength` as search would weigh it now."""
+    read = {"reads": used.reads, "last_read_at": rfc3339(used.read_at)}
+    return read | {"confirmed": used.good, "refuted": used.bad, "strength": round(used.strength(now()), 4)}
 
 
 def provenance(opened: Memory) -> Body:

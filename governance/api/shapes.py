@@ -4,11 +4,12 @@ from typing import Any
 
 from rest_framework import serializers
 
-from foundation.rest.fields import Boolean, Choice, Integer, Listing, Metadata, Moment, Name, Span, Text, Uuid
+from foundation.rest.fields import Boolean, Choice, Integer, Listing, Metadata, Moment, Name, Number, Span, Text, Uuid
 from foundation.rest.pages import ListQuery
 from foundation.rest.serializers import Shape, StrictSerializer
 from governance.models import Kind, PayloadType, State
 from governance.services.spaces import LONGEST_GRACE
+from governance.strength import HEAVIEST
 from governance.surroundings import FARTHEST
 from guard.api.shapes import LABEL, RefField
 from tenants.api.shapes import ReceiptShape
@@ -57,6 +58,7 @@ class SpaceBody(StrictSerializer):
     retention_policy_id = Uuid(required=False, allow_null=True)
     delete_grace = Span(required=False, max_value=LONGEST_GRACE)
     merge_duplicates = Boolean(required=False)
+    strength = Number(min_value=0.0, max_value=HEAVIEST, required=False)
 
 
 class SpaceChange(SpaceBody):
@@ -71,6 +73,7 @@ class SpaceShape(Shape):
     retention_policy_id = Uuid(allow_null=True)
     delete_grace = Span()
     merge_duplicates = Boolean()
+    strength = Number(min_value=0.0, max_value=HEAVIEST)
     created_at = Moment()
 
 
@@ -235,6 +238,14 @@ class ProvenanceShape(Shape):
     parents = Listing(child=RefField())
 
 
+class UsageShape(Shape):
+    reads = Integer()
+    last_read_at = Moment(allow_null=True)
+    confirmed = Integer()
+    refuted = Integer()
+    strength = Number(min_value=0.0, max_value=1.0)
+
+
 class MemoryShape(Shape):
     id = Uuid()
     version = Integer()
@@ -254,4 +265,5 @@ class MemoryShape(Shape):
     episode = ObjectField(allow_null=True)
     provenance = ProvenanceShape()
     admission = ObjectField()
+    usage = UsageShape(required=False)  # of a memory that is read by its id
     receipt = ReceiptShape()

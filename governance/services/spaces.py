@@ -34,11 +34,12 @@ def create_space(
     retention_policy_id: UUID | None = None,
     delete_grace: timedelta = DEFAULT_GRACE,
     merge_duplicates: bool = False,
+    strength: float = 0.0,
 ) -> Space:
     """A new space. Raises `Validation` when the name is taken or a policy is unknown."""
     may(principal, Act.SPACE_CREATE)
     _check_policies(pii_policy_id, retention_policy_id)
-    told = {"delete_grace": delete_grace, "merge_duplicates": merge_duplicates}
+    told = {"delete_grace": delete_grace, "merge_duplicates": merge_duplicates, "strength": strength}
     space = Space(name=name, pii_policy_id=pii_policy_id, **told)
     with tenant_transaction():
         count(principal, Resource.SPACES)

@@ -46,6 +46,7 @@ def test_a_memory_is_admitted_read_revised_and_withdrawn(here):
     path = f"/v1/memories/{made.json['id']}"
     read = here.agent.get(path)
     assert (read.status, read.json["content"], read.headers["ETag"]) == (200, made.json["content"], '"v1-1"')
+    assert read.json["usage"] == {"reads": 0, "last_read_at": None, "confirmed": 0, "refuted": 0, "strength": 1.0}
     changed = here.agent("PATCH", path, {"content": "The aisle seat is gone.", "reason": "moved"}, If_Match='"v1-1"')
     assert (changed.status, changed.json["version"], changed.headers["ETag"]) == (200, 2, '"v2-2"')
     assert [each["state"] for each in here.agent.get(f"{path}/versions").json["data"]] == ["superseded", "current"]
