@@ -27,7 +27,7 @@ def hashed(password: str) -> bytes:
         return _hasher.hash(password).encode()
 
 
-def require_password(given: str, stored: bytes | None) -> None:
+def require_password(given: str, stored: bytes | memoryview | None) -> None:
     """Raise `Unauthenticated` unless it is the stored one's password. Nothing stored (None) takes as long as a wrong
     one; `Unavailable` where too many wait for their turn."""
     against = bytes(stored) if stored is not None else _nobodys()

@@ -1,4 +1,4 @@
-"""People's sessions in the console."""
+"""People's sessions in the console, and the identity provider they may sign in with."""
 
 from django.db import migrations, models
 
@@ -11,6 +11,23 @@ from foundation.kernel.isolation import APP, IsolateByTenant
 class Migration(migrations.Migration):
     dependencies = [("tenants", "0001_initial")]
     operations = [
+        migrations.CreateModel(
+            name="IdentityProvider",
+            options={"base_manager_name": "objects"},
+            fields=[
+                (
+                    "id",
+                    models.UUIDField(
+                        default=foundation.kernel.ids.uuid7, editable=False, primary_key=True, serialize=False
+                    ),
+                ),
+                ("tenant_id", models.UUIDField(default=foundation.kernel.scope.current_tenant, editable=False)),
+                ("sealed", models.BinaryField()),
+                ("version", models.PositiveIntegerField(default=1)),
+                ("changed_at", models.DateTimeField(default=foundation.kernel.clock.now)),
+            ],
+        ),
+        IsolateByTenant("IdentityProvider", roles={APP: "SELECT, INSERT, UPDATE, DELETE"}),
         migrations.CreateModel(
             name="Session",
             options={"base_manager_name": "objects"},

@@ -32,11 +32,11 @@ def sign_in(*, tenant_id: UUID, email: str, password: str, browser: str, client:
     `client` is the address the request came from. Raises `Unauthenticated`, which is the same (and takes as long) for
     an unknown tenant, an unknown address and a wrong password; `RateLimited` by client and by address.
     """
-    spend(clients, network(client), PER_CLIENT)
+    spend_client(client)
     with tenant_scope(tenant_id):
         person = found(email)
         with told_if_refused(person):
-            require_password(password, person and person.password)
+            require_password(password, None if person is None else person.password)
         if person is None:
             raise Unauthenticated
         return begin_session(person, via=Session.Via.PASSWORD, browser=browser)
@@ -47,10 +47,20 @@ def found(email: str) -> Person | None:
     if not Registry.objects.filter(id=current_tenant(), state=Registry.State.ACTIVE).exists():
         return None
     lookup = email_lookup(email)
-    spend(addresses, f"{current_tenant()}:{lookup.hex()}", PER_ADDRESS)
+    spend_address(lookup)
     with tenant_transaction():
         person: Person | None = Person.objects.filter(email_lookup=lookup).first()
     return person
+
+
+def spend_client(client: str) -> None:
+    """One attempt from a network address; raises `RateLimited`."""
+    spend(clients, network(client), PER_CLIENT)
+
+
+def spend_address(lookup: bytes) -> None:
+    """One attempt at an e-mail address of the tenant in scope; raises `RateLimited`."""
+    spend(addresses, f"{current_tenant()}:{lookup.hex()}", PER_ADDRESS)
 
 
 def spend(buckets: Buckets, name: str, rate: Rate) -> None:

@@ -103,6 +103,7 @@ CLEAR = {
     "tenants_principalrecord.name": NAME,
     "tenants_quota.resource": OURS,
     "tenants_tenant.name": NAME,
+    "tenants_session.via": OURS,
     "tenants_usage.period": "a day or month",
     "tenants_usage.resource": OURS,
 }

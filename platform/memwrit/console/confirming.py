@@ -1,4 +1,4 @@
-"""A fresh sign-in before acts that cannot be undone: asked for in the middle of the act, without losing what was filled in."""
+"""A fresh sign-in before acts that cannot be undone, asked for in the middle: what was filled in is not lost."""
 
 from __future__ import annotations
 

@@ -10,6 +10,7 @@ from django.http import HttpRequest, HttpResponse
 
 from foundation.kernel.problems import Unauthenticated
 from foundation.rest.throttles import network, stranger_rate, strangers
+from tenants.oidc import Journey
 from tenants.services.sign_in import spend
 from tenants.sessions import LIFE, SignedIn, signed_in
 from tenants.tickets import Ticket
@@ -52,9 +53,26 @@ def give(response: HttpResponse, ticket: Ticket) -> None:
 
 
 def take_back(response: HttpResponse) -> None:
-    response.delete_cookie(name(), path="/", samesite="Lax")
-    if secure():  # a __Host- cookie is only ever set, or cleared, as secure
-        response.cookies[name()]["secure"] = True
+    """The session ends in this browser; in the database it has ended before."""
+    _clear(response, name())
+
+
+def journey_name() -> str:
+    return f"{name()}-journey"
+
+
+def begin_journey(response: HttpResponse, journey: Journey) -> None:
+    """Keep in the browser what it must bring back from the identity provider within ten minutes."""
+    _set(response, journey_name(), journey.text(), 600)
+
+
+def end_journey(response: HttpResponse) -> None:
+    _clear(response, journey_name())
+
+
+def journey_of(request: HttpRequest) -> Journey:
+    """Raises `Unproven` for a browser that did not set out from here."""
+    return Journey.read(request.COOKIES.get(journey_name(), ""))
 
 
 def remembered_tenant(request: HttpRequest) -> UUID | None:
@@ -63,6 +81,12 @@ def remembered_tenant(request: HttpRequest) -> UUID | None:
         return UUID(hex=request.COOKIES.get(TENANT, ""))
     except ValueError:
         return None
+
+
+def _clear(response: HttpResponse, cookie: str) -> None:
+    response.delete_cookie(cookie, path="/", samesite="Lax")
+    if secure():  # a __Host- cookie is only ever set, or cleared, as secure
+        response.cookies[cookie]["secure"] = True
 
 
 def _set(response: HttpResponse, cookie: str, value: str, age: int) -> None:

@@ -18,6 +18,7 @@ from memwrit.console.forms import ServiceForm
 from memwrit.console.navigation import shown_to
 from memwrit.console.views import SIGNED_IN, Page
 from tenants.services.sign_in import sign_in
+from tenants.services.sign_in_elsewhere import has_provider
 from tenants.services.sign_out import sign_out
 
 REFUSED = "The address and the password do not belong together."
@@ -31,10 +32,14 @@ class Door(View):
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
         try:
             return super().dispatch(request, *args, **kwargs)
-        except Unauthenticated:
-            raise
+        except Unauthenticated as error:
+            return self.refused(request, error)
         except Exception as error:
             return refusals.page(request, problems.of(error))
+
+    def refused(self, request: HttpRequest, error: Unauthenticated) -> HttpResponse:
+        """What somebody is told who was not let in."""
+        return refusals.page(request, error)
 
 
 class TenantForm(ServiceForm):
@@ -96,7 +101,7 @@ class SignIn(Door):
         return response
 
     def _show(self, form: SignInForm, tenant: UUID, status: int = 200) -> HttpResponse:
-        context = {"title": "Sign in", "form": form, "tenant": tenant}
+        context = {"title": "Sign in", "form": form, "tenant": tenant, "elsewhere": has_provider(tenant)}
         return render(self.request, "console/sign_in.html", context, status=status)
 
 

@@ -106,10 +106,10 @@ class Page(View):
 
     def done(self, notice: str, path: str) -> HttpResponse:
         """303 to a page under `/console/`, which says what was done: a closed word in the URL, never content."""
-        response = HttpResponseRedirect(f"{BASE}{path}?notice={notice}", status=303)
+        where = f"{BASE}{path}?notice={notice}"
         if self.request.headers.get("HX-Request"):
-            response = HttpResponse(status=204, headers={"HX-Redirect": response.headers["Location"]})
-        return response
+            return HttpResponse(status=204, headers={"HX-Redirect": where})
+        return HttpResponseRedirect(where, status=303)
 
     def surroundings(self) -> dict[str, Any]:
         """What `console/base.html` stands on."""
