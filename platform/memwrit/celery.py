@@ -18,7 +18,7 @@ from uuid import UUID
 
 import django
 from celery import Celery
-from celery.signals import worker_init
+from celery.signals import worker_init, worker_process_init, worker_process_shutdown
 from django.conf import settings
 from kombu import Exchange
 from kombu import Queue as Named
@@ -26,6 +26,7 @@ from kombu import Queue as Named
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "memwrit.settings")
 
 from foundation.kernel.leasing import EVERY, LEASE, Queue
+from memwrit import telemetry
 
 # Each is shorter than the next. A run begins no further item after ENOUGH; is told to end at SOFT; is killed at LIMIT.
 # A message counts for a lease; one that Valkey was not told to be done comes back after VISIBILITY, to find nothing.
@@ -109,6 +110,18 @@ def _set_up(**_: object) -> None:
     """Models and handlers, before the first item."""
     if not django.apps.apps.ready:
         django.setup()
+    telemetry.begin("worker")
+
+
+@worker_process_init.connect
+def _started(**_: object) -> None:
+    """In each process that runs items."""
+    telemetry.start("worker")
+
+
+@worker_process_shutdown.connect
+def _stopped(**_: object) -> None:
+    telemetry.stop()
 
 
 @app.task(name="memwrit.work")  # type: ignore[untyped-decorator]

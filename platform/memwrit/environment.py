@@ -37,6 +37,14 @@ def listing(name: str, default: str = "") -> list[str]:
     return [part.strip() for part in text(name, default).split(",") if part.strip()]
 
 
+def among(name: str, default: str, allowed: frozenset[str]) -> frozenset[str]:
+    """Values separated by commas, each one of `allowed`; `none` is none."""
+    given = frozenset(listing(name, default)) - {"none"}
+    if unknown := given - allowed:
+        raise ImproperlyConfigured(f"{name}: {sorted(unknown)[0]} is none of {', '.join(sorted(allowed))}")
+    return given
+
+
 def database(url: str) -> dict[str, Any]:
     """Django's settings for `postgresql://user:password@host:port/name?option=value`; `?host=/folder` is a socket."""
     parts = urlsplit(url)

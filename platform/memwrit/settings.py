@@ -142,6 +142,21 @@ BROKER_AHEAD = env.whole("BROKER_AHEAD", 2)
 # Where the worker tells how it does; the web process and the supervisor read it.
 PULSE = env.text("PULSE", str(MEMWRIT_DATA / "pulse.json"))
 
+# Telemetry, by OpenTelemetry's own variables; the exporters' others (`OTEL_EXPORTER_OTLP_*`) are read by its SDK.
+OTEL_ENDPOINT = env.text("OTEL_EXPORTER_OTLP_ENDPOINT")
+OTEL_HEADERS = env.text("OTEL_EXPORTER_OTLP_HEADERS")
+OTEL_DISABLED = env.text("OTEL_SDK_DISABLED").lower() == "true"
+_TO = "otlp" if OTEL_ENDPOINT else "none"
+OTEL_TRACES = env.among("OTEL_TRACES_EXPORTER", _TO, frozenset({"otlp"}))
+OTEL_METRICS = env.among("OTEL_METRICS_EXPORTER", _TO, frozenset({"otlp", "prometheus"}))
+OTEL_LOGS = env.among("OTEL_LOGS_EXPORTER", "none", frozenset({"otlp"}))
+METRICS_HOST = env.text("OTEL_EXPORTER_PROMETHEUS_HOST", "127.0.0.1")
+METRICS_PORT = env.whole("OTEL_EXPORTER_PROMETHEUS_PORT", 9464)
+METRICS_TOKEN = env.text("METRICS_TOKEN")
+METRICS_FOLDER = env.text("METRICS_FOLDER", str(MEMWRIT_DATA / "metrics"))
+# How often every tenant's index is compared with its records, for the parity metrics; 0: never by itself.
+PARITY_EVERY = timedelta(hours=float(env.text("PARITY_HOURS", "24")))
+
 CACHE_URL = env.text("CACHE_URL")
 CACHES = {
     "default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": CACHE_URL}

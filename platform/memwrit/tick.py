@@ -32,6 +32,8 @@ class Job:
     alias: str = ""
     channel: str = ""
     end: Callable[[], None] | None = None
+    beside: tuple[str, ...] = ()
+    """Jobs that it runs with where only one is asked for."""
 
 
 def relay() -> int:
@@ -67,11 +69,18 @@ def retention() -> int:
     return cast(int, import_module("memwrit.upkeep").upkeep.round())
 
 
+def census() -> int:
+    """The figures that come from the database, for every tenant together."""
+    return cast(int, import_module("memwrit.census").census.round())
+
+
 JOBS = (
     Job("relay", relay, alias="relay", channel="memwrit_work"),
     Job("sequencer", sequencer, every=0.25, alias="sequencer", channel="memwrit_audit", end=resign),
     Job("retention", retention, every=15.0),
 )
+CENSUS = Job("census", census, every=15.0, beside=("retention",))
+"""Runs where somebody asks for metrics."""
 WITH_A_JUDGE = Job("strangers", strangers, alias="relay", channel="memwrit_work")
 """Runs where an optional judge is named and no broker: without a judge nothing waits for strangers, and with a broker
 its queue may have workers of its own."""
@@ -147,6 +156,9 @@ def run(only: str | None = None) -> int:
     django.setup()
     from django.conf import settings
 
+    from foundation.telemetry import metrics
+    from memwrit import telemetry
+
     stop = threading.Event()
 
     def end(_signal: int, _frame: FrameType | None) -> None:
@@ -156,7 +168,11 @@ def run(only: str | None = None) -> int:
     signal.signal(signal.SIGINT, end)
     pulse = Pulse(Path(settings.PULSE))
     jobs = (*JOBS, WITH_A_JUDGE) if settings.JUDGE_URL and not settings.BROKER_URL else JOBS
-    loops = [Loop(job, stop, pulse) for job in jobs if only in (None, job.name)]
+    telemetry.begin("tick")
+    telemetry.start("tick")
+    if metrics.recording():
+        jobs = (*jobs, CENSUS)
+    loops = [Loop(job, stop, pulse) for job in jobs if only in (None, job.name, *job.beside)]
     for loop in loops:
         loop.start()
     while not stop.wait(1.0):
@@ -164,4 +180,6 @@ def run(only: str | None = None) -> int:
             return 1
     for loop in loops:
         loop.join(60.0)
+    telemetry.stop()
+    telemetry.close()
     return 0

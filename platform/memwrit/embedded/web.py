@@ -4,16 +4,36 @@ request, which would wait for them."""
 from __future__ import annotations
 
 import logging
+import os
 import subprocess
 import sys
 import threading
 from typing import Any
 
+from memwrit import telemetry
+
 log = logging.getLogger("memwrit.web")
+
+
+def on_starting(server: Any) -> None:
+    """Called by gunicorn in its main process, which answers no request: before the first worker is forked."""
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "memwrit.settings")
+    telemetry.begin("web")
+
+
+def child_exit(server: Any, worker: Any) -> None:
+    """Called by gunicorn in its main process when a worker has ended."""
+    telemetry.ended(worker.pid)
+
+
+def worker_exit(server: Any, worker: Any) -> None:
+    """Called by gunicorn in a worker that ends."""
+    telemetry.stop()
 
 
 def post_worker_init(worker: Any) -> None:
     """Called by gunicorn in each new worker; requests are answered meanwhile, and wait only for what they need."""
+    telemetry.start("web")
     threading.Thread(target=warm, name="warm", daemon=True).start()
 
 
