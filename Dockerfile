@@ -4,10 +4,9 @@
 #
 # Everything that is installed is named with its hash. Where packages come from is pip's own configuration: give it as
 # build arguments (PIP_INDEX_URL, PIP_CERT), as environment, or mount a pip.conf. No address is written here.
-# PYTHON_IMAGE: a release names it by digest.
-ARG PYTHON_IMAGE=python:3.11-slim-bookworm
+FROM python:3.11-slim-bookworm AS base
 
-FROM ${PYTHON_IMAGE} AS build
+FROM base AS build
 ARG PIP_INDEX_URL
 ARG PIP_EXTRA_INDEX_URL
 ARG PIP_CERT
@@ -34,7 +33,7 @@ RUN /opt/tools/bin/pip wheel -q --no-deps --no-build-isolation --wheel-dir dist 
  && /opt/tools/bin/cyclonedx-py environment --output-reproducible --of JSON \
       -o /opt/memwrit/share/sbom/memwrit.cdx.json /opt/memwrit/bin/python
 
-FROM ${PYTHON_IMAGE}
+FROM base
 LABEL org.opencontainers.image.title="Memwrit" \
       org.opencontainers.image.description="Governs what AI agents remember: multi-tenant, sealed, provable." \
       org.opencontainers.image.licenses="Apache-2.0"
