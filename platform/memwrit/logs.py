@@ -80,7 +80,7 @@ class Sent(logging.Handler):
         return lambda: root.removeHandler(self)
 
     def emit(self, record: logging.LogRecord) -> None:
-        if record.name.startswith("opentelemetry"):  # what fails to be sent would be sent
+        if record.name.startswith(("opentelemetry", "urllib3")):  # what is said of sending would be sent
             return
         with contextlib.suppress(Exception):  # `handleError` would print the arguments
             self._logger.emit(self._as_sent(record))
