@@ -86,7 +86,7 @@ def checked_head(tenant: UUID) -> Checkpoint | None:
     """The log's signed head as this transaction sees it, not behind the pin; None for an empty log."""
     head, checkpoint = first(Head, ""), None
     if head is not None:
-        checkpoint = _opened(head.note, tenant, log_verifier().vkey)
+        checkpoint = _opened(head.note, origin(tenant), log_verifier().vkey)
         if (checkpoint.size, checkpoint.root) != (head.size, bytes(head.root)):
             raise Integrity("The head is not what its note says.")
     _hold_against_pin(tenant, checkpoint)
@@ -118,8 +118,8 @@ def _fresh_head() -> Checkpoint | None:
 
 
 @lru_cache(maxsize=4096)
-def _opened(note: str, tenant: UUID, vkey: str) -> Checkpoint:
-    return open_checkpoint(note, [Verifier.parse(vkey)], origin(tenant))
+def _opened(note: str, named: str, vkey: str) -> Checkpoint:
+    return open_checkpoint(note, [Verifier.parse(vkey)], named)
 
 
 def _fetch(places: Sequence[Place]) -> dict[Place, bytes]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from uuid import UUID
 
+from audit import generations
 from audit.notes import Checkpoint, Signer, Verifier, open_checkpoint
 from foundation.keyring.signing import signing_key, verify_key
 
@@ -16,9 +17,10 @@ MANIFEST = "manifest"
 """The checkpoint's extension line that carries the manifest's root."""
 
 
-def origin(tenant: UUID) -> str:
-    """The first line of a tenant's checkpoints."""
-    return f"memwrit/{tenant}"
+def origin(tenant: UUID, generation: int = 0) -> str:
+    """The first line of a tenant's checkpoints: of the current generation, unless another one is named."""
+    number = generation or generations.current(tenant)
+    return f"memwrit/{tenant}" if number == 1 else f"memwrit/{tenant}/{number}"
 
 
 def log_signer() -> Signer:
@@ -39,6 +41,6 @@ def certificate_signer() -> Signer:
     return Signer(CERTIFICATE_NAME, signing_key("certificate"))
 
 
-def own_checkpoint(note: str, tenant: UUID) -> Checkpoint:
+def own_checkpoint(note: str, tenant: UUID, generation: int = 0) -> Checkpoint:
     """Open a checkpoint of this installation's log of `tenant`; raises `NoteError`."""
-    return open_checkpoint(note, [log_verifier()], origin(tenant))
+    return open_checkpoint(note, [log_verifier()], origin(tenant, generation))

@@ -93,6 +93,15 @@ class FilePins:
             self._sync()
         return conflicts
 
+    def begin_anew(self, tenant: UUID, new: Pin, aside: int) -> None:
+        """Put the pin of a log that begins anew in place of the old one, which stays as `<tenant>.<aside>`."""
+        with self._locked():
+            old, kept = self._path(tenant), self.folder / f"{tenant}.{aside}"
+            if old.exists() and not kept.exists():
+                os.link(old, kept)
+            self._replace(tenant, new.note)
+            self._sync()
+
     def _path(self, tenant: UUID) -> Path:
         return self.folder / str(tenant)
 

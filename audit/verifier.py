@@ -51,18 +51,23 @@ def verify_full(source: Source, keys: Keys) -> Facts:
         raise Refused("the entries do not hash to the signed root")
     compared = _compare_tiles(source, checkpoint.size, leaves)
     facts = {**head_of(checkpoint), "tiles": compared}
-    if checkpoint.origin == DIRECTORY_ORIGIN:
+    if _log_of(checkpoint) == DIRECTORY_ORIGIN:
         for entry in entries:
             verify_checkpoint(entry.decode(errors="replace"), keys)
         return facts
     return {**facts, "memories": _replay(entries, checkpoint)}
 
 
+def _log_of(checkpoint: Checkpoint) -> str:
+    """Whose log it is, whichever of its generations: one that was begun anew has a number at its origin's end."""
+    return "/".join(checkpoint.origin.split("/")[:2])
+
+
 def _replay(entries: Sequence[bytes], checkpoint: Checkpoint) -> int:
     events = [read_event(entry) for entry in entries]
     if len({one.id for one in events}) != len(events):
         raise Refused("an event stands twice in the log")
-    if any(f"memwrit/{one.tenant}" != checkpoint.origin for one in events):
+    if any(f"memwrit/{one.tenant}" != _log_of(checkpoint) for one in events):
         raise Refused("an event of another tenant stands in the log")
     changes = [change for one in events for change in one.changes]
     try:
@@ -121,7 +126,7 @@ def watch(source: Source, keys: Keys, state: Path, *, silence: float = 0.0) -> F
         old_note = state.read_text(encoding="utf-8")
         old = verify_checkpoint(old_note, keys)
         if old.origin != new.origin:
-            raise Refused("this is another log than the one watched")
+            raise Refused(f"this is another log than the one watched: {new.origin}")
         if new.size < old.size:
             raise Refused(f"the log was rolled back from {old.size} to {new.size}")
         if new.size == old.size and new.root != old.root:

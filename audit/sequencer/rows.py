@@ -286,6 +286,10 @@ class Rows:
             [row.id for row in rows],
         )
 
+    def lift(self, tenant: UUID) -> None:
+        """Let a tenant's ledger go on."""
+        self._do("UPDATE audit_quarantine SET lifted_at = now() WHERE tenant_id = %s AND lifted_at IS NULL", tenant)
+
     def quarantine(self, tenant: UUID, reason: str) -> None:
         """Stop a tenant's ledger; once is enough."""
         self._do(
