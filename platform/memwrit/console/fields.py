@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
 from django import forms
+from django.utils.dateparse import parse_datetime
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from foundation.kernel.clock import rfc3339
 
 LONGEST_REASON = 1024
 
@@ -16,6 +22,36 @@ class Reason(forms.CharField):
     def __init__(self, label: str = "Reason", **kwargs: Any) -> None:
         told = {"max_length": LONGEST_REASON, "widget": forms.Textarea(attrs={"rows": 3}), "label": label}
         super().__init__(**(told | kwargs))
+
+
+class MomentInput(forms.Widget):
+    """A moment picked in the reader's zone; console.js writes it in UTC into the hidden field that is sent."""
+
+    def render(self, name: str, value: Any, attrs: dict[str, Any] | None = None, renderer: Any = None) -> SafeString:
+        told = rfc3339(value) if isinstance(value, datetime) else value or ""
+        id = (attrs or {}).get("id", name)
+        described = (attrs or {}).get("aria-describedby", "")
+        return format_html(
+            '<input type="datetime-local" id="{}" data-utc="{}"{}><input type="hidden" name="{}" value="{}">',
+            *(id, name, format_html(' aria-describedby="{}"', described) if described else "", name, told),
+        )
+
+
+class MomentField(forms.Field):
+    """An aware moment (RFC 3339)."""
+
+    widget = MomentInput
+
+    def to_python(self, value: Any) -> datetime | None:
+        if not value:
+            return None
+        try:
+            at = parse_datetime(value)
+        except ValueError:
+            at = None
+        if at is None or at.tzinfo is None:
+            raise forms.ValidationError("Not a moment.")
+        return at.astimezone(UTC)
 
 
 def identified(text: str | None) -> UUID | None:

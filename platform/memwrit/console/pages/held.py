@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from django import forms
 from django.http import HttpRequest, HttpResponse
 from django.urls import path
 
@@ -21,6 +20,7 @@ from governance.services.review import approve, reject
 from governance.services.review_incident import review_incident
 from guard import explanations
 from memwrit.console.fields import Reason, identified
+from memwrit.console.forms import ServiceForm
 from memwrit.console.navigation import Nav
 from memwrit.console.views import Page
 
@@ -31,7 +31,7 @@ INCIDENTS = 20
 STATES = ("held", "approved", "rejected", "admitted")
 
 
-class Deciding(forms.Form):
+class Deciding(ServiceForm):
     """A reason, which stays with the decision."""
 
     reason = Reason()

@@ -6,8 +6,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django import template
-from django.utils.html import conditional_escape, format_html
-from django.utils.safestring import SafeString, mark_safe
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
 
 from foundation.kernel.clock import now
 from guard import explanations
@@ -24,11 +24,12 @@ _WARN = frozenset({"held", "partial", "withdrawn", "restricted", "provisional", 
 @register.filter
 def marked(text: str | None) -> SafeString:
     """A memory's text, escaped, with what stands for personal data marked as such."""
-    parts, at, whole = [], 0, text or ""
+    parts: list[str] = []
+    at, whole = 0, text or ""
     for found in TOKEN.finditer(whole):
-        parts += [conditional_escape(whole[at : found.start()]), format_html("<mark>{}</mark>", found[0])]
+        parts += [whole[at : found.start()], format_html("<mark>{}</mark>", found[0])]
         at = found.end()
-    return mark_safe("".join([*parts, conditional_escape(whole[at:])]))  # noqa: S308 - every part is escaped
+    return format_html_join("", "{}", ((each,) for each in [*parts, whole[at:]]))
 
 
 @register.filter
@@ -66,6 +67,18 @@ def hundredths(share: float) -> str:
 def get(mapping: Any, key: Any) -> Any:
     """`mapping[key]`, or nothing."""
     return mapping.get(key, "") if hasattr(mapping, "get") else ""
+
+
+@register.filter
+def words(text: str) -> list[str]:
+    """The words of a list written with commas."""
+    return text.split(",")
+
+
+@register.filter
+def add_text(text: str, more: Any) -> str:
+    """Both as one text (`add` would count)."""
+    return f"{text}{more}"
 
 
 register.filter("asks", explanations.asks)
