@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import datetime
-from typing import Any
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.db.models import QuerySet, Sum
 
 from foundation.kernel import clock
+from foundation.kernel.canonical import canonical
 from foundation.kernel.models import Registry
 from foundation.kernel.principal import Principal, PrincipalKind, Role
 from foundation.kernel.problems import NotFound, Unauthenticated
 from foundation.kernel.rows import execute
 from foundation.kernel.scope import current_tenant, tenant_scope, tenant_transaction
+from foundation.keyring import keys
+from foundation.keyring.sealing import open_sealed
 from tenants import credentials
-from tenants.models import ApiKey, Quota, Resource, Session, Usage
+from tenants.models import ApiKey, Person, PrincipalRecord, Quota, Resource, Session, Usage
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +55,35 @@ class _Presented:
         )
 
 
+IDLE = timedelta(minutes=15)
+"""How long a session lasts unused."""
+
+
+@dataclass(frozen=True, slots=True)
+class PresentedSession:
+    """A session with what else decides whether it is valid."""
+
+    digest: bytes
+    person_id: UUID
+    via: str
+    used_at: datetime
+    fresh_until: datetime
+    expires_at: datetime
+    revoked_at: datetime | None
+    principal_id: UUID
+    role: str
+    spaces: list[UUID]
+    name: str
+    disabled_at: datetime | None
+    state: str | None
+
+    @property
+    def valid(self) -> bool:
+        at = clock.now()
+        live = self.state == Registry.State.ACTIVE and self.disabled_at is None and self.revoked_at is None
+        return live and at < self.expires_at and at < self.used_at + IDLE
+
+
 _PRESENTED = """SELECT k.id, k.digest, k.principal_id, k.role, k.spaces, k.name, k.expires_at, k.revoked_at,
 p.kind, p.disabled_at, r.state FROM tenants_apikey k
 JOIN tenants_principalrecord p ON p.tenant_id = k.tenant_id AND p.id = k.principal_id
@@ -80,20 +111,64 @@ def authenticated(text: str) -> Principal:
 
 
 def require_valid(principal: Principal) -> None:
-    """Raise `Unauthenticated` if the principal's key was revoked or has expired since. For the write transaction of
-    an act that took long to prepare."""
+    """Raise `Unauthenticated` if the principal's key or session was revoked or has ended since. For the write
+    transaction of an act that took long to prepare."""
     if principal.key_id is None:
         return
     with tenant_transaction():
-        found = _presented(_BY_ID, principal.key_id)
-    if not any(key.valid for key in found):
+        if principal.kind is PrincipalKind.PERSON:
+            session = presented_session(principal.key_id)
+            valid = session is not None and session.valid
+        else:
+            valid = any(key.valid for key in _presented(_BY_ID, principal.key_id))
+    if not valid:
         raise Unauthenticated
 
 
-def presented_session(session_id: UUID) -> tuple[Any, ...] | None:
-    """A session and what decides whether it is valid, as `tenants.sessions.Presented` reads it; None: there is none.
-    Inside `tenant_transaction`."""
-    return next(iter(execute(_SESSION, [current_tenant(), session_id])), None)
+def presented_session(session_id: UUID) -> PresentedSession | None:
+    """A session by its id, whether or not it is valid. Inside `tenant_transaction`."""
+    row = next(iter(execute(_SESSION, [current_tenant(), session_id])), None)
+    return None if row is None else PresentedSession(*row)
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """A person as an administrator sees him. `email` is opened for this; "" where its key is gone."""
+
+    person: Person
+    actor: PrincipalRecord
+    email: str = field(repr=False)
+
+
+def people() -> list[Known]:
+    """Everybody of the tenant who signs in, in order of their names. Not inside `tenant_transaction`."""
+    with tenant_transaction():
+        found = list(Person.objects.all())
+        actors = {each.id: each for each in PrincipalRecord.objects.filter(id__in=[p.principal_id for p in found])}
+    secrets = keys.open_many([person.id for person in found])
+    known = [Known(each, actors[each.principal_id], _email(each, secrets.get(each.id))) for each in found]
+    return sorted(known, key=lambda each: (each.actor.name.casefold(), each.person.id))
+
+
+def person(person_id: UUID) -> Known:
+    """One of them; raises `NotFound`. Not inside `tenant_transaction`."""
+    with tenant_transaction():
+        found: Person | None = Person.objects.filter(id=person_id).first()
+        if found is None:
+            raise NotFound
+        actor = PrincipalRecord.objects.get(id=found.principal_id)
+    return Known(found, actor, _email(found, keys.open_many([found.id]).get(found.id)))
+
+
+def _email(person: Person, secret: bytes | None) -> str:
+    if secret is None:
+        return ""
+    return open_sealed(secret, email_place(person.tenant_id, person.id), bytes(person.sealed_email)).decode()
+
+
+def email_place(tenant_id: UUID, person_id: UUID) -> bytes:
+    """The additional data that binds a sealed address to its person."""
+    return canonical(["person.email", str(tenant_id), str(person_id)])
 
 
 def live_sessions(person_id: UUID) -> QuerySet[Session]:
@@ -103,9 +178,25 @@ def live_sessions(person_id: UUID) -> QuerySet[Session]:
 
 
 def credentials_of(principal_id: UUID) -> list[Principal]:
-    """The principal by each of its keys that would pass now. Inside `tenant_transaction`."""
+    """The principal by each of its keys that would pass now; a person, by what he may when he signs in. Inside
+    `tenant_transaction`."""
     tenant = current_tenant()
-    return [key.principal(tenant) for key in _presented(_BY_PRINCIPAL, principal_id) if key.valid]
+    valid = [key.principal(tenant) for key in _presented(_BY_PRINCIPAL, principal_id) if key.valid]
+    return valid or _person(principal_id)
+
+
+def _person(principal_id: UUID) -> list[Principal]:
+    tenant, person = current_tenant(), Person.objects.filter(principal_id=principal_id).first()
+    if person is None or not Registry.objects.filter(id=tenant, state=Registry.State.ACTIVE).exists():
+        return []
+    actor = PrincipalRecord.objects.filter(id=principal_id, disabled_at=None).first()
+    return [] if actor is None else [as_principal(person, actor)]
+
+
+def as_principal(person: Person, actor: PrincipalRecord) -> Principal:
+    """Who a person acts as."""
+    spaces = frozenset(person.spaces)
+    return Principal(actor.id, person.tenant_id, PrincipalKind.PERSON, Role(person.role), spaces, actor.name)
 
 
 def api_keys() -> QuerySet[ApiKey]:

@@ -8,12 +8,13 @@ from audit.acts import Act
 from audit.event import Target
 from audit.services.record import record
 from foundation.kernel import clock
-from foundation.kernel.principal import Principal, PrincipalKind, Role
+from foundation.kernel.principal import Principal
 from foundation.kernel.problems import Unauthenticated
 from foundation.kernel.scope import current_tenant, tenant_transaction
 from tenants import tickets
 from tenants.models import Person, PrincipalRecord, Session
 from tenants.roles import POLICY
+from tenants.selectors import as_principal
 from tenants.sessions import FRESH, LIFE
 
 KEPT = timedelta(days=30)
@@ -49,5 +50,4 @@ def acting(person: Person) -> Principal:
     actor = PrincipalRecord.objects.filter(id=person.principal_id, disabled_at=None).first()
     if actor is None:
         raise Unauthenticated
-    spaces = frozenset(person.spaces)
-    return Principal(actor.id, current_tenant(), PrincipalKind.PERSON, Role(person.role), spaces, actor.name)
+    return as_principal(person, actor)

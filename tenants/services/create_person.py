@@ -10,7 +10,6 @@ from uuid import UUID
 from audit.acts import Act
 from audit.event import Target
 from audit.services.record import record
-from foundation.kernel.canonical import canonical
 from foundation.kernel.ids import uuid7
 from foundation.kernel.principal import Principal, PrincipalKind, Role
 from foundation.kernel.problems import Conflict, FieldError, Validation
@@ -22,6 +21,7 @@ from tenants.names import require_name
 from tenants.passwords import LONGEST, SHORTEST, hashed
 from tenants.policy import may
 from tenants.roles import BOUND_TO_SPACES, POLICY
+from tenants.selectors import email_place
 from tenants.services.create_key import require_within
 
 
@@ -56,11 +56,6 @@ def create_person(
 def email_lookup(email: str) -> bytes:
     """The tenant's keyed hash that an address is found by; case and surrounding space do not count."""
     return hmac.digest(keys.named("lookup", "email"), email.strip().casefold().encode(), hashlib.sha256)
-
-
-def email_place(tenant_id: UUID, person_id: UUID) -> bytes:
-    """The additional data that binds a sealed address to its person."""
-    return canonical(["person.email", str(tenant_id), str(person_id)])
 
 
 def _insert(principal: Principal, person: Person, name: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from typing import Any
 from uuid import UUID
 
 from audit.acts import Act
@@ -39,11 +40,11 @@ def sign_out_everywhere(principal: Principal, *, principal_id: UUID) -> int:
         return _end(principal, live, Target("principal", principal_id))
 
 
-def _person(principal_id: UUID):  # type: ignore[no-untyped-def]
+def _person(principal_id: UUID) -> Any:
     return Person.objects.filter(principal_id=principal_id).values("id")
 
 
-def _end(principal: Principal, live, target: Target) -> int:  # type: ignore[no-untyped-def]
+def _end(principal: Principal, live: Any, target: Target) -> int:
     ended = int(live.update(revoked_at=clock.now()))
     if ended:
         record(principal, Act.PERSON_SIGN_OUT, target=target, outcome="ok", policy=POLICY, detail={"sessions": ended})

@@ -9,7 +9,8 @@ from foundation.kernel.scope import tenant_scope, tenant_transaction
 from foundation.keyring import keys
 from foundation.keyring.sealing import open_sealed
 from tenants.models import Person, PrincipalRecord
-from tenants.services.create_person import create_person, email_lookup, email_place
+from tenants.selectors import email_place
+from tenants.services.create_person import create_person, email_lookup
 
 EMAIL, PASSWORD = "Ana.Diaz@example.org", "correct horse battery"
 
