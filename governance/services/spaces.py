@@ -18,6 +18,7 @@ from governance.models import MemCube, Space, State
 from governance.selectors import reach_space
 from guard.selectors import pii_policy
 from tenants.models import Resource
+from tenants.names import require_name
 from tenants.policy import may
 from tenants.roles import POLICY
 from tenants.services.count_usage import count
@@ -83,6 +84,7 @@ def _locked(space_id: UUID, if_match: str) -> Space:
 
 
 def _save(space: Space, **how: bool) -> None:
+    require_name(space.name)
     try:
         with savepoint():
             space.save(**how)
