@@ -85,11 +85,11 @@ def searches(act: Callable[..., Any]) -> Callable[..., Any]:
     """Around a search. Its question is not told, not even its length."""
 
     @wraps(act)
-    def told(principal: Any, *, question: Any) -> Any:
+    def told(principal: Any, *, question: Any, **more: Any) -> Any:
         with telemetry.timed(instruments.SEARCH_DURATION), telemetry.span(Name.SEARCH, SEARCH) as span:
             span.set(Attribute.LIMIT, question.k)
             span.set(Attribute.SPACES, len(question.spaces))
-            answer = act(principal, question=question)
+            answer = act(principal, question=question, **more)
             span.set(Attribute.COUNT, len(answer.found))
         return answer
 
