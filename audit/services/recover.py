@@ -57,7 +57,7 @@ def recover(tenant: UUID) -> Recovery:
 
 
 def behind(tenant: UUID) -> bool:
-    """Whether the log cannot go on: its pin is ahead of its database or beside it, or they are not of one generation."""
+    """Whether the log cannot go on: its pin is ahead of its database, beside it, or of another generation."""
     with transaction.atomic(using=ALIAS), connections[ALIAS].cursor() as cursor:
         rows = Rows(cursor)
         head = rows.heads([tenant]).get(tenant)

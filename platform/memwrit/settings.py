@@ -95,6 +95,8 @@ DATABASE_ROUTERS = ["memwrit.routers.KeyringRouter"]
 
 KMS = env.text("KMS", f"file:{MEMWRIT_DATA / 'keys' / 'kms'}")
 AUDIT_PIN = env.text("AUDIT_PIN", f"file:{MEMWRIT_DATA / 'pin'}")
+# Wrapped keys as they survive each rotation: without them an older dump of the keyring opens nothing of such a shard.
+KEYRING_COPIES = env.text("KEYRING_COPIES")
 ERASURE_LEDGER = env.text("ERASURE_LEDGER", f"file:{MEMWRIT_DATA / 'erasures'}")
 # How long what is partly derived from something erased may wait, restricted, to be derived anew before it goes too.
 ERASURE_REDERIVE_WITHIN = timedelta(hours=float(env.text("ERASURE_REDERIVE_HOURS", "24")))

@@ -15,6 +15,7 @@ MEMWRIT_DATA: /var/lib/memwrit
 KMS: file:/var/lib/memwrit/keys/kms
 AUDIT_PIN: file:/var/lib/memwrit/record/pin
 ERASURE_LEDGER: file:/var/lib/memwrit/record/erasures
+KEYRING_COPIES: file:/var/lib/memwrit/record/copies
 PULSE: /run/memwrit/pulse
 ALLOWED_HOSTS: {{ include "memwrit.hosts" . | quote }}
 {{- end -}}

@@ -4,6 +4,7 @@
     create   the KMS makes its key                                                    undone by `recover`
     turn     doomed rows are deleted and new keys use the new epoch: one transaction  ------ the point of no return
     re-wrap  survivors move over, in batches; old and new epoch both open             completed by `recover`
+    copy     the survivors' wraps are written outside the database and read back      completed by `recover`
     destroy  the KMS destroys every older epoch and is read back                      completed by `recover`
     close    the evidence is written                                                  completed by `recover`
 
@@ -20,7 +21,7 @@ from uuid import UUID
 from foundation.kernel.clock import now
 from foundation.kernel.problems import Integrity, Unavailable
 from foundation.kernel.scope import current_tenant, in_transaction
-from foundation.keyring import rows, steps, turning, wrapping
+from foundation.keyring import copies, rows, steps, turning, wrapping
 from foundation.keyring.cache import LIFE
 from foundation.keyring.kms import Assurance, EpochGone, kms
 
@@ -90,6 +91,8 @@ def finish(shard: int) -> None:
     """Re-wrap what is left behind, destroy every older epoch, write the evidence. Any number of processes may."""
     epoch = _rewrap(shard)
     steps.reached("rotation.rewrapped")
+    copies.keep(shard, epoch)
+    steps.reached("rotation.copied")
     _destroy_before(shard, epoch)
     steps.reached("rotation.destroyed")
     turning.close(shard, epoch, survivors=turning.survivors(shard), assurance=kms().assurance)

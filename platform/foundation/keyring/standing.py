@@ -1,51 +1,49 @@
-"""How a tenant's keyring stands: for people to look at. Numbers and moments; no key is opened."""
+"""How a tenant's keyring stands: for people to look at. Numbers only; no key is opened.
+
+Rotations themselves are the eraser's to read: what the web process sees of one is the keys that ended with it.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
 
 from django.db.models import Count
 
 from foundation.kernel.scope import tenant_transaction
-from foundation.keyring.models import Destroyed, Key, Purpose, Rotation, Shard
+from foundation.keyring.models import Destroyed, Key, Purpose, Shard
 
 READER = "keyring"
-LATEST = 50
 
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """One rotation of a shard: the epochs before and after, and what is evident of the old one's end."""
+    """A rotation that destroyed keys: the shard, the epoch it moved to, and how many keys did not come along."""
 
     shard: int
-    old_epoch: int
     new_epoch: int
-    state: str
-    survivors: int
-    assurance: str
-    intended_at: datetime
-    destroyed_at: datetime | None
+    destroyed: int
 
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """Shards with their epochs; live keys by purpose; how many were ever destroyed; the latest rotations."""
+    """Shards with their epochs; live keys by purpose; the rotations that destroyed keys, by shard, latest first."""
 
     epochs: dict[int, int]
     keys: dict[str, int]
-    destroyed: int
     turns: list[Turn]
+
+    @property
+    def destroyed(self) -> int:
+        return sum(turn.destroyed for turn in self.turns)
 
 
 def standing() -> Standing:
     """The keyring of the tenant in scope."""
     with tenant_transaction(READER):
-        counted = Key.objects.values_list("purpose").annotate(n=Count("id")).order_by()
-        found = dict(counted)
+        found = dict(Key.objects.values_list("purpose").annotate(n=Count("id")).order_by())
+        turns = Destroyed.objects.values_list("shard", "new_epoch").annotate(n=Count("id"))
         return Standing(
             dict(Shard.objects.order_by("number").values_list("number", "epoch")),
             {purpose: found[purpose] for purpose in Purpose.values if purpose in found},
-            Destroyed.objects.count(),
-            [Turn(*row) for row in Rotation.objects.order_by("-intended_at").values_list(*Turn.__slots__)[:LATEST]],
+            [Turn(*row) for row in turns.order_by("shard", "-new_epoch")],
         )

@@ -15,7 +15,7 @@ from foundation.kernel.clock import now
 from foundation.kernel.ids import uuid7
 from foundation.kernel.scope import current_tenant
 from foundation.keyring.kms import Assurance
-from foundation.keyring.rows import ERASER, Row, as_rows, statements
+from foundation.keyring.rows import ERASER, Row, add_shard, as_rows, epochs, statements
 
 Targets = Mapping[int, int]  # shard -> the epoch it is to turn to
 
@@ -140,6 +140,46 @@ def move(carried: Sequence[Row], epoch: int, wrapped: Sequence[bytes]) -> None:
             "FROM unnest(%b::uuid[], %b::bigint[], %b::bytea[]) AS v (id, epoch, wrapped) "
             "WHERE tenant_id = %s AND keyring_key.id = v.id AND keyring_key.epoch = v.epoch",
             [epoch, [row.id for row in carried], [Int8(row.epoch) for row in carried], wrapped, current_tenant()],
+        )
+
+
+def all_of(shard: int) -> list[Row]:
+    """Every key of the shard, by id."""
+    with statements(ERASER) as cursor:
+        cursor.execute(
+            "SELECT id, shard, purpose, epoch, subjects, wrapped FROM keyring_key "
+            "WHERE tenant_id = %s AND shard = %s ORDER BY id",
+            [current_tenant(), shard],
+        )
+        return as_rows(cursor.fetchall())
+
+
+def epoch_of(shard: int) -> int:
+    """The shard's epoch; 0 for one that is not there."""
+    return epochs([shard], ERASER).get(shard, 0)
+
+
+def bring_forward(shard: int, epoch: int, keys: Sequence[Row]) -> None:
+    """After a restore: let an older shard be at `epoch`, with these keys as they are wrapped there, and what is not
+    among them destroyed."""
+    if not epoch_of(shard):
+        add_shard(shard, epoch)
+    with statements(ERASER) as cursor:
+        _lock(cursor, [shard])
+        ids = [key.id for key in keys]
+        cursor.execute(
+            "DELETE FROM keyring_key WHERE tenant_id = %s AND shard = %s AND NOT id = ANY(%s::uuid[])",
+            [current_tenant(), shard, ids],
+        )
+        cursor.execute(
+            "UPDATE keyring_key SET epoch = v.epoch, wrapped = v.wrapped "
+            "FROM unnest(%b::uuid[], %b::bigint[], %b::bytea[]) AS v (id, epoch, wrapped) "
+            "WHERE tenant_id = %s AND keyring_key.id = v.id",
+            [ids, [Int8(key.epoch) for key in keys], [key.wrapped for key in keys], current_tenant()],
+        )
+        cursor.execute(
+            "UPDATE keyring_shard SET epoch = %s, issued = GREATEST(issued, %s) WHERE tenant_id = %s AND number = %s",
+            [epoch, epoch, current_tenant(), shard],
         )
 
 

@@ -25,7 +25,7 @@ class InUse(DataDirectoryError):
 
 
 class DataDirectory:
-    """`DIR/{pg,keys,pin,erasures,logs}`; PostgreSQL's account owns `pg` alone and reads nothing else."""
+    """`DIR/{pg,keys,copies,pin,erasures,logs}`; PostgreSQL's account owns `pg` alone and reads nothing else."""
 
     def __init__(self, path: Path) -> None:
         self.path = path.absolute()
@@ -49,7 +49,7 @@ class DataDirectory:
         self._place(self.account())
         self._claim()
         self.real.chmod(0o711)
-        for name in ("keys", "pin", "erasures", "logs"):
+        for name in ("keys", "copies", "pin", "erasures", "logs"):
             self.part(name).mkdir(mode=0o700, exist_ok=True)
 
     def lock(self) -> None:

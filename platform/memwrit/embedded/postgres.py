@@ -103,6 +103,7 @@ class Cluster:
             "KMS": f"file:{part('keys') / 'kms'}",
             "AUDIT_PIN": f"file:{part('pin')}",
             "ERASURE_LEDGER": f"file:{part('erasures')}",
+            "KEYRING_COPIES": f"file:{part('copies')}",
         }
 
     def superuser_url(self, database: str = roles.MAIN) -> str:

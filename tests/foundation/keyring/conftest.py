@@ -11,6 +11,7 @@ def kms_folder(tmp_path: Path, settings) -> Path:
 
     folder = tmp_path / "kms"
     settings.KMS = f"file:{folder}"
+    settings.KEYRING_COPIES = f"file:{tmp_path / 'copies'}"
     keys.opened.clear()
     wrapping._hints.clear()
     return folder

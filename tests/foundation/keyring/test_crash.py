@@ -46,6 +46,7 @@ def test_the_rehearsal_went_through_every_step(rehearsed):
         "rotation.turned",
         "rotation.batch",
         "rotation.rewrapped",
+        "rotation.copied",
         "rotation.destroying",
         "rotation.destroyed",
         "rotation.closed",
