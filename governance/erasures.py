@@ -4,8 +4,7 @@ Reading them is an event of the page's own; a certificate's is recorded here, as
 """
 
 import json
-from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -64,8 +63,7 @@ class Order:
 
     request: ErasureRequest
     clock: Clock
-    steps: Counter[str] = field(default_factory=Counter)
-    relations: Counter[str] = field(default_factory=Counter)
+    steps: Mapping[str, int] = field(default_factory=dict)
     reason: str | None = None
 
     @property
@@ -109,14 +107,9 @@ def order(principal: Principal, request_id: UUID) -> Order:
         if row is None:
             raise NotFound
         items = ErasureItem.objects.filter(request_id=request_id).order_by()
-        counted = items.values_list("step", "relation").annotate(Count("id"))
-        steps: Counter[str] = Counter()
-        relations: Counter[str] = Counter()
-        for step, relation, count in counted:
-            steps[step] += count
-            relations[relation] += count
+        steps = dict(items.values_list("step").annotate(Count("id")))
     reason = open_text(secret, f"erasure:{row.id}:reason", row.sealed_reason)
-    return Order(row, clock_of(row), steps, relations, reason)
+    return Order(row, clock_of(row), steps, reason)
 
 
 def deadlines(principal: Principal) -> Deadlines:

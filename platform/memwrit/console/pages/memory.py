@@ -213,8 +213,8 @@ class Rollback(OfRecord):
                     reason=told["reason"],
                 )
                 return self.done("rolled-back", f"memories/{id}")
-            except Validation as problem:
-                form.refuse(problem)
+            except Validation as problem:  # of a hidden field: nobody would see it beside that
+                form.add_error(None, problem.errors[0].detail)
         return self.show({"form": form, "again": True}, status=422)
 
 
