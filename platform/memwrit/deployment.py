@@ -23,7 +23,7 @@ WITHOUT_TENANT = {
 }
 OWNERS = ("owner", "keyring_owner")
 # The backup role reads every row by its nature; it is in no serving process.
-MAY_BYPASS = {"backup"}
+MAY_BYPASS = {"backup", "keyring_backup"}
 # With any other value an error's statement, parameters or detail reach the server's log (proven).
 SILENT = {
     "log_min_messages": "panic",
@@ -49,6 +49,8 @@ def warnings() -> list[str]:
         found.append("SECRET_KEY is not set: each process makes its own, and sign-ins end with it")
     if not set(OWNERS) & set(connections):
         found.append("the owners' databases were not given: the tables' owner was not compared")
+    if "prometheus" in settings.OTEL_METRICS and settings.METRICS_HOST not in LOCAL and not settings.METRICS_TOKEN:
+        found.append("/metrics is answered beyond this machine without METRICS_TOKEN: let the network say to whom")
     return found
 
 
@@ -103,6 +105,7 @@ def _transport() -> Iterator[str]:
     if settings.SEARCH_ENGINE == "opensearch":
         yield from _searching()
     yield from _broker()
+    yield from _collector()
 
 
 def _searching() -> Iterator[str]:
@@ -110,6 +113,12 @@ def _searching() -> Iterator[str]:
         part = urlsplit(url.strip())
         if part.scheme != "https" and part.hostname not in LOCAL:
             yield "OPENSEARCH_URL: the connection leaves this machine without TLS"
+
+
+def _collector() -> Iterator[str]:
+    part = urlsplit(settings.OTEL_ENDPOINT)
+    if settings.OTEL_ENDPOINT and part.scheme != "https" and part.hostname not in LOCAL:
+        yield "OTEL_EXPORTER_OTLP_ENDPOINT: the connection leaves this machine without TLS"
 
 
 def _broker() -> Iterator[str]:

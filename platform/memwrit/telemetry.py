@@ -17,7 +17,7 @@ from typing import Any
 from django.conf import settings
 
 from foundation.kernel import watching
-from foundation.telemetry import metrics
+from foundation.telemetry import Where, instruments, metrics
 
 log = logging.getLogger("memwrit.telemetry")
 OTLP, PROMETHEUS = "otlp", "prometheus"
@@ -93,10 +93,18 @@ def start(component: str) -> None:
 
         sinks.append(prometheus.Metrics(_process.folder))
     metrics.sink_into(*sinks)
+    _begin_at_nought()
     from foundation.telemetry.work import Watching
 
     watching.watched_by(Watching())
     atexit.register(stop)
+
+
+def _begin_at_nought() -> None:
+    """What should stay nought is told as such from the start: an increase of a series that was not there is none."""
+    for instrument in (instruments.SEARCH_BLOCKED, instruments.VERIFY_FAILURES):
+        for where in Where:
+            metrics.record(instrument, 0, where)
 
 
 def _send(component: str) -> list[metrics.Sink]:

@@ -52,6 +52,17 @@ class Received:
         asked = self._of(ExportTraceServiceRequest)
         return [span for each in asked for r in each.resource_spans for scope in r.scope_spans for span in scope.spans]
 
+    def services(self) -> dict[bytes, str]:
+        """By a span's id, the service that told it."""
+        asked = self._of(ExportTraceServiceRequest)
+        return {
+            span.span_id: next(value(each) for each in r.resource.attributes if each.key == "service.name")
+            for one in asked
+            for r in one.resource_spans
+            for scope in r.scope_spans
+            for span in scope.spans
+        }
+
     @property
     def metrics(self) -> list[Any]:
         asked = self._of(ExportMetricsServiceRequest)

@@ -42,9 +42,7 @@ class Name(StrEnum):
     UPDATE = "update_memory"
     DELETE = "delete_memory"
     REVEAL = "memwrit.reveal"
-    JUDGE = "memwrit.guard.judge"
     OPENSEARCH = "opensearch"
-    SEQUENCE = "memwrit.audit.sequence"
 
 
 class Attribute(StrEnum):
