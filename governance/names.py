@@ -3,17 +3,14 @@
 from collections.abc import Iterable, Mapping
 from uuid import UUID
 
-from foundation.kernel.principal import SYSTEM_ID, Principal
-from foundation.kernel.rows import select
+from foundation.kernel.principal import Principal
 from governance import selectors
-from tenants.models import PrincipalRecord
+from tenants.selectors import names_of
 
 
-def principals(ids: Iterable[UUID | None]) -> dict[UUID, str]:
+def principals(ids: Iterable[UUID | None]) -> Mapping[UUID, str]:
     """The names of those principals that are known (inside a transaction)."""
-    wanted = {each for each in ids if each is not None}
-    found = select(PrincipalRecord, "id = ANY(%s)", [list(wanted)]) if wanted else ()
-    return {row.id: row.name for row in found} | ({SYSTEM_ID: "the platform"} if SYSTEM_ID in wanted else {})
+    return names_of(each for each in ids if each is not None)
 
 
 def spaces(principal: Principal) -> Mapping[UUID, str]:
