@@ -155,6 +155,7 @@ def _tick(arguments: argparse.Namespace) -> int:
     from memwrit.embedded.attach import TICK, attach
 
     attach(arguments.data, TICK)
+    _set_up_django()
     return tick.run(arguments.only)
 
 
