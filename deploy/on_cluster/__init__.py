@@ -1,0 +1,1 @@
+"""Memwrit on a cluster that runs: what `deploy/cluster` does."""
