@@ -4,6 +4,7 @@ Freeze and unindex, destroy the keys, purge the rows, leave a tombstone. Every s
 Runs where the eraser's credentials are: never in the web process.
 """
 
+import os
 from collections.abc import Collection, Sequence
 from typing import Any
 from uuid import UUID
@@ -11,6 +12,7 @@ from uuid import UUID
 from audit.acts import Act
 from audit.event import Event
 from audit.services.record import Target, record
+from foundation.kernel.clock import now
 from foundation.kernel.principal import Principal
 from foundation.kernel.scope import current_tenant, tenant_transaction
 from foundation.keyring import keys
@@ -24,6 +26,7 @@ from governance.models import (
     LineageEdge,
     MemCube,
     State,
+    Subject,
     SubjectLink,
     Version,
 )
@@ -94,6 +97,12 @@ def shred(
     for cube_id in ids:
         _entomb(cube_id)
     return destruction, event
+
+
+def unname(subject_id: UUID | None) -> None:
+    """Let nothing lead from a person's name to the subject any more (inside a transaction)."""
+    unnamed = {"lookup": os.urandom(32), "sealed_name": None, "erased_at": now()}
+    Subject.objects.filter(id=subject_id, erased_at=None).update(**unnamed)
 
 
 def drop_versions(version_ids: Sequence[UUID]) -> None:

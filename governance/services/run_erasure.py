@@ -1,28 +1,24 @@
 """Run an erasure to its end, from wherever a crash may have left it. Needs the eraser's credentials."""
 
-import json
-import os
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from pathlib import Path
-from typing import Any
 from uuid import UUID
 
 from django.conf import settings
 
 from audit.event import Event
-from foundation.kernel.clock import now, rfc3339
+from foundation.kernel.clock import now
 from foundation.kernel.outbox import enqueue
-from foundation.kernel.scope import current_tenant, tenant_transaction
+from foundation.kernel.scope import tenant_transaction
 from foundation.keyring import keys
 from foundation.keyring.kms import Assurance
 from foundation.search import generations
-from governance import forgetting
+from governance import erasure_ledger, forgetting
 from governance.certificates import issue
 from governance.holds import holds_on
 from governance.indexing import indexed, scrub
 from governance.measured import Layer, forgets, forgotten
-from governance.models import ErasureItem, ErasureRequest, MemCube, Operation, State, Subject
+from governance.models import ErasureItem, ErasureRequest, MemCube, Operation, State
 from governance.services.execute_erasure import STEPS
 from guard.lessons import erasing as lessons
 from guard.pii import vault
@@ -47,7 +43,7 @@ def run_erasure(request_id: UUID, operation_id: UUID | None) -> ErasureRequest:
     _forgotten(operation_id, Layer.UNREADABLE)
     _note_keys(request, doomed)
     values = _doom_values(request, doomed)
-    _to_ledger(request, doomed)
+    erasure_ledger.append(request.id, request.subject_id, doomed)
     _progress(operation_id, "destroy")
     destruction, event = _destroy(request, doomed)
     _forgotten(operation_id, Layer.KEYS)
@@ -127,9 +123,7 @@ def _keys_noted(request: ErasureRequest, doomed: list[UUID]) -> list[UUID]:
 def _destroy(request: ErasureRequest, doomed: list[UUID]) -> tuple[keys.Destruction, Event]:
     evidence = forgetting.shred(doomed, _keys_noted(request, doomed), request.subject_id)
     with tenant_transaction():
-        if request.subject_id:
-            unnamed = {"lookup": os.urandom(32), "sealed_name": None, "erased_at": now()}
-            Subject.objects.filter(id=request.subject_id, erased_at=None).update(**unnamed)
+        forgetting.unname(request.subject_id)
         ErasureItem.objects.filter(request_id=request.id, memcube_id__in=doomed).update(step=Step.PURGED)
     return evidence
 
@@ -188,23 +182,6 @@ def _progress(operation_id: UUID | None, step: str) -> None:
         with tenant_transaction():
             running = {"state": Operation.State.RUNNING, "step": step, "done": STEPS.index(step)}
             Operation.objects.filter(id=operation_id).exclude(state=Operation.State.DONE).update(**running)
-
-
-def _to_ledger(request: ErasureRequest, doomed: list[UUID]) -> None:
-    """Note, outside every database, what must be erased again after a restore: ids, and no more. Durable at return."""
-    entry: dict[str, Any] = {
-        "tenant": str(current_tenant()),
-        "request": str(request.id),
-        "subject": request.subject_id and str(request.subject_id),
-        "records": [str(cube_id) for cube_id in doomed],
-        "at": rfc3339(now()),
-    }
-    folder = Path(settings.ERASURE_LEDGER.removeprefix("file:"))
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with open(folder / "ledger.jsonl", "a", encoding="ascii") as ledger:
-        ledger.write(json.dumps(entry) + "\n")
-        ledger.flush()
-        os.fsync(ledger.fileno())
 
 
 def resume_after_release() -> None:

@@ -96,7 +96,27 @@ def _upkeep(commands: Commands) -> None:
     parity.add_argument("--tenant", metavar="ID", help="one tenant only")
     parity.add_argument("--mend", action="store_true", help="take orphans out first, then put what is missing or stale")
     _command(commands, "template", "put the template that indices of OpenSearch follow", _deferred("template"))
+    _backing_up(commands)
     _reindexing(commands)
+
+
+def _backing_up(commands: Commands) -> None:
+    backup = _command(commands, "backup", "dump both databases while they are in use", _deferred("backup"))
+    backup.add_argument("--to", required=True, metavar="DIR", help="a new folder is made in it")
+    restore = _command(commands, "restore", "bring a backup back, without what was erased since", _restore)
+    restore.add_argument("--from", required=True, metavar="BACKUP", help="the folder that `backup` made")
+    restore.add_argument("--replace", action="store_true", help="drop what the databases hold now")
+
+
+def _restore(arguments: argparse.Namespace) -> int:
+    from memwrit.embedded.attach import attach, external
+    from memwrit.embedded.folders import InUse
+
+    given = external()
+    if not attach(arguments.data) and not given:
+        raise InUse("the server is running: stop it first")
+    _set_up_django()
+    return int(import_module("memwrit.commands.restore").run(arguments))
 
 
 def _canary(arguments: argparse.Namespace) -> int:
@@ -191,7 +211,7 @@ def _set_up_django() -> None:
 
 def _refused(error: Exception) -> int:
     """A refusal is told in one line; anything else is a bug and is told without its text (it may hold content)."""
-    told = ("DataDirectoryError", "InUse", "StartFailed", "ImproperlyConfigured", "Refused")
+    told = ("DataDirectoryError", "InUse", "StartFailed", "ImproperlyConfigured", "Refused", "DumpFailed")
     if type(error).__name__ in told:
         print(f"memwrit: {error}", file=sys.stderr)
         return 1

@@ -89,6 +89,7 @@ DATABASES = env.databases(
         "keyring": "KEYRING_DATABASE_URL",
         "keyring_eraser": "KEYRING_ERASER_URL",
         "keyring_owner": "KEYRING_OWNER_URL",
+        "keyring_backup": "KEYRING_BACKUP_URL",
     }
 )
 DATABASE_ROUTERS = ["memwrit.routers.KeyringRouter"]

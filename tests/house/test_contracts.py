@@ -14,6 +14,7 @@ SQL_ALLOWED = {
     "platform/foundation/": "the ground",
     "audit/sequencer/": "works across tenants, by a role of its own",
     "audit/services/recover.py": "opens the sequencer's cursor",
+    "platform/memwrit/dumps.py": "drops the owner's tables before a restore",
     "platform/memwrit/embedded/": "the superuser's bootstrap, before there is any table",
     # The hot path: constants that name their tenant, run by foundation.kernel.rows (docs/decisions/statements-made-once.md).
     "audit/manifests.py": "a manifest's nodes by level and index",

@@ -15,7 +15,8 @@ from memwrit.embedded.attach import ALL
 from memwrit.embedded.children import bound_to_parent
 
 # What would lead the server to another database or other keys than the demo's own.
-ELSEWHERE = {*ALL, "MEMWRIT_DATA", "KMS", "AUDIT_PIN", "ERASURE_LEDGER", "KEYRING_COPIES", "PULSE", "DJANGO_SETTINGS_MODULE"}
+KEPT = {"KMS", "AUDIT_PIN", "ERASURE_LEDGER", "KEYRING_COPIES", "PULSE"}
+ELSEWHERE = {*ALL, *KEPT, "MEMWRIT_DATA", "DJANGO_SETTINGS_MODULE"}
 # One web process answers one guest; the models are made ready once for all demos.
 OWN = {"WEB_WORKERS": "1", "MODELS": str(Path.cwd() / ".memwrit" / "models")}
 STOP_WITHIN = 90.0

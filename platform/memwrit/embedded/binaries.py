@@ -24,6 +24,13 @@ def programs(account: Account) -> Path:
     return _copied() / WHEEL / INSTALL / "bin"
 
 
+def client(name: str) -> str:
+    """One of PostgreSQL's client programs, to be run by ourselves: the bundled one, which is as new as any server we
+    know, else the system's."""
+    bundled = importlib.util.find_spec(WHEEL) and _package() / INSTALL / "bin" / name
+    return str(bundled) if bundled and bundled.exists() else shutil.which(name) or name
+
+
 def _package() -> Path:
     """The wheel's folder, found without importing it: its import makes lock files and looks for users."""
     found = importlib.util.find_spec(WHEEL)

@@ -26,6 +26,7 @@ URLS = {
     "KEYRING_DATABASE_URL": ("app", KEYRING),
     "KEYRING_ERASER_URL": ("eraser", KEYRING),
     "KEYRING_OWNER_URL": ("owner", KEYRING),
+    "KEYRING_BACKUP_URL": ("backup", KEYRING),
 }
 CONNECTS = {MAIN: ROLES, KEYRING: ("owner", "app", "eraser", "backup")}
 
