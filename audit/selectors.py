@@ -196,6 +196,11 @@ def detail(event_id: UUID) -> tuple[Event, dict[str, Any]]:
     return event, details.open_detail(event.tenant, event.id, event.commit, sealed)
 
 
+def event(event_id: UUID) -> Event:
+    """An event whose detail may be gone; raises `NotFound`, `Integrity`."""
+    return _sealed(event_id)[0]
+
+
 def query_text(event_id: UUID) -> str:
     """The text that a search asked for; raises `NotFound`, and `Erased` once its day's key is destroyed."""
     event, sealed, query = _sealed(event_id)

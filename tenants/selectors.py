@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -11,7 +12,7 @@ from django.db.models import QuerySet, Sum
 from foundation.kernel import clock
 from foundation.kernel.canonical import canonical
 from foundation.kernel.models import Registry
-from foundation.kernel.principal import Principal, PrincipalKind, Role
+from foundation.kernel.principal import SYSTEM_ID, Principal, PrincipalKind, Role
 from foundation.kernel.problems import NotFound, Unauthenticated
 from foundation.kernel.rows import execute
 from foundation.kernel.scope import current_tenant, tenant_scope, tenant_transaction
@@ -129,6 +130,17 @@ def presented_session(session_id: UUID) -> PresentedSession | None:
     """A session by its id, whether or not it is valid. Inside `tenant_transaction`."""
     row = next(iter(execute(_SESSION, [current_tenant(), session_id])), None)
     return None if row is None else PresentedSession(*row)
+
+
+def names_of(principal_ids: Iterable[UUID]) -> dict[UUID, str]:
+    """What those principals are called, as far as they are the tenant's. Inside `tenant_transaction`."""
+    found = PrincipalRecord.objects.filter(id__in=set(principal_ids)).values_list("id", "name")
+    return {SYSTEM_ID: "the platform"} | dict(found)
+
+
+def principals(limit: int) -> list[PrincipalRecord]:
+    """The newest principals of the tenant. Inside `tenant_transaction`."""
+    return list(PrincipalRecord.objects.order_by("-id")[:limit])
 
 
 @dataclass(frozen=True, slots=True)

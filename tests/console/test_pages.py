@@ -37,6 +37,17 @@ def test_a_page_without_an_act_does_not_load():
         type("Open", (Page,), {"get": lambda self, request: None})
 
 
+def test_a_page_whose_look_has_no_name_does_not_load():
+    with pytest.raises(ImproperlyConfigured):
+        type("Unnamed", (Page,), {"acts": {"GET": "quota.change"}, "get": lambda self, request: None})
+
+
+@pytest.mark.parametrize(("route", "view"), views(), ids=lambda each: str(each))
+def test_looking_is_told_as_an_act_of_reading(route, view):
+    if issubclass(view, Page) and "GET" in view.acts and not view.audited and view.acts["GET"] != SIGNED_IN:
+        assert view.look.endswith((".read", ".list"))
+
+
 def test_the_navigation_names_pages_that_are_routed():
     routes = {route for route, _ in views()}
     assert {nav.path for nav in navigation.entries()} <= routes

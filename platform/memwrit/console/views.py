@@ -19,6 +19,7 @@ from django.shortcuts import render
 from django.utils.module_loading import import_string
 from django.views import View
 
+from audit.acts import Act
 from foundation.kernel.principal import Principal
 from foundation.kernel.problems import Problem, RateLimited
 from foundation.kernel.scope import tenant_scope
@@ -41,7 +42,8 @@ class Page(View):
     - `template`: rendered with the mapping that a handler returns (a handler may return a response instead);
     - `fresh`: the methods that ask for a sign-in of the last five minutes (`memwrit.console.confirming`);
     - `notices`: what `self.done("word", path)` says on the page it leads to, by word;
-    - `audited`: True where what a GET calls records the look itself; else the page records it by its act.
+    - `audited`: True where what a GET calls records the look itself; else the page records it as `look`, which is the
+      act of reading what the GET's act is about (a look at the form of `hold.place` is a `hold.read`).
     """
 
     acts: ClassVar[Mapping[str, str]] = {}
@@ -50,6 +52,7 @@ class Page(View):
     fresh: ClassVar[frozenset[str]] = frozenset()
     notices: ClassVar[Mapping[str, str]] = {}
     audited: ClassVar[bool] = False
+    look: ClassVar[str] = ""
     http_method_names = ["get", "head", "post"]
 
     principal: Principal
@@ -60,6 +63,11 @@ class Page(View):
         implemented = {method for method in METHODS if hasattr(cls, method.lower())}
         if implemented != set(cls.acts):
             raise ImproperlyConfigured(f"{cls.__qualname__} must declare an act for each of its methods, and no other")
+        if "look" not in vars(cls):
+            cls.look = _look(cls.acts.get("GET", ""))
+        told = cls.audited or cls.acts.get("GET", "") in ("", SIGNED_IN)
+        if not told and cls.look not in list(Act):
+            raise ImproperlyConfigured(f"{cls.__qualname__} must declare the look that its GET is")
 
     # -- the way of a request -------------------------------------------------------------------------------------
 
@@ -127,7 +135,7 @@ class Page(View):
     def _tell_look(self) -> None:
         """Audit a look before its answer leaves: one that cannot be recorded is not answered."""
         if self.method == "GET" and not self.audited and self.act != SIGNED_IN:
-            import_string(settings.MEMWRIT_LOOK)(self.principal, self.act, target=self.kwargs.get("id"))
+            import_string(settings.MEMWRIT_LOOK)(self.principal, self.look, target=self.kwargs.get("id"))
 
     def _refused(self, error: Exception) -> HttpResponse:
         problem = problems.of(error)
@@ -144,3 +152,9 @@ class Page(View):
             import_string(settings.MEMWRIT_DENIAL)(self.principal, self.act, problem, target=self.kwargs.get("id"))
         except Exception as error:
             log.error("a denial was not recorded: %s", type(error).__qualname__)
+
+
+def _look(act: str) -> str:
+    """The act of reading what `act` is about."""
+    about, _, verb = str(act).partition(".")
+    return str(act) if verb in ("read", "list") else f"{about}.read"

@@ -60,11 +60,21 @@
     }
   }
 
+  /* A form that changes something is sent once, however often its button is pressed. */
+  function sent(event) {
+    const form = event.target;
+    if (form.method !== "post" || event.defaultPrevented) return;
+    if ("sent" in form.dataset) return void event.preventDefault();
+    form.dataset.sent = "";
+  }
+
   function ready() {
     localise(document);
     fromUtc(document);
     document.addEventListener("click", clicked);
     document.addEventListener("keydown", pressed);
+    document.addEventListener("submit", sent);
+    window.addEventListener("pageshow", () => document.querySelectorAll("form[data-sent]").forEach((form) => delete form.dataset.sent));
     document.addEventListener("change", (event) => event.target.matches("input[data-utc]") && inUtc(event.target));
     document.addEventListener("htmx:afterSettle", (event) => {
       localise(event.target);
