@@ -122,3 +122,10 @@ def test_the_tables_come_first_then_the_template_then_the_check():
     ]
     assert weights == sorted(weights)
     assert len(set(weights)) == 3
+
+
+def test_telemetry_goes_to_the_collector_that_is_named():
+    monitoring = [{"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "monitoring"}}}]
+    assert reaches("full", "sequencer")[4318] == monitoring
+    assert 4318 not in reaches("", "sequencer")
+    assert 4318 not in reaches("full", "migrate")

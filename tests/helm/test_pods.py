@@ -3,6 +3,7 @@
 import re
 
 import pytest
+import yaml
 
 from foundation.kernel.leasing import EVERY
 from memwrit import celery
@@ -208,3 +209,32 @@ def test_each_command_is_one_there_is():
     for case in CASES:
         for pod in pods(case).values():
             parser().parse_args(container(pod)["args"])
+
+
+# --- metrics ---
+
+
+def test_metrics_are_on_a_port_of_their_own_where_anything_lasts():
+    settings = of_kind("ConfigMap", "full")["main"]["data"]
+    assert settings["OTEL_METRICS_EXPORTER"] == "otlp,prometheus"
+    assert of_kind("ConfigMap")["main"]["data"]["OTEL_METRICS_EXPORTER"] == "prometheus"
+    assert settings["METRICS_FOLDER"].startswith("/run/memwrit/")
+    for name, deployment in of_kind("Deployment", "full").items():
+        ports = {each["name"]: each["containerPort"] for each in container(deployment["spec"]["template"])["ports"]}
+        assert ports["metrics"] == int(settings["OTEL_EXPORTER_PROMETHEUS_PORT"]), name
+    (endpoint,) = of_kind("ServiceMonitor", "full")["main"]["spec"]["endpoints"]
+    assert endpoint["authorization"]["credentials"] == {"name": "memwrit-metrics", "key": "METRICS_TOKEN"}
+
+
+def test_without_metrics_there_is_no_port_for_them():
+    assert "OTEL_METRICS_EXPORTER" not in of_kind("ConfigMap", "gateway")["main"]["data"]
+    assert [each["name"] for each in container(pods("gateway")["api"])["ports"]] == ["http"]
+
+
+def test_the_dashboards_and_the_rules_of_the_chart_are_brought_whole():
+    boards = [each for name, each in of_kind("ConfigMap", "full").items() if name.startswith("dashboard")]
+    files = {path.name: path.read_text() for path in (rendered.CHART / "dashboards").glob("*.json")}
+    assert {name: text for each in boards for name, text in each["data"].items()} == files != {}
+    groups = of_kind("PrometheusRule", "full")["main"]["spec"]["groups"]
+    written = [yaml.safe_load(path.read_text()) for path in sorted((rendered.CHART / "rules").glob("*.y*ml"))]
+    assert groups == [group for each in written for group in each["groups"]] != []

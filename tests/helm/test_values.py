@@ -18,11 +18,16 @@ ROOT = CHART.parents[1]
 TEXT = (CHART / "values.yaml").read_text()
 SCHEMA = json.loads((CHART / "values.schema.json").read_text())
 # The chart's own, because it knows what is right within a pod.
-PLACED = {"MEMWRIT_DATA", "KMS", "AUDIT_PIN", "ERASURE_LEDGER", "KEYRING_COPIES", "PULSE", "ALLOWED_HOSTS"}
+PLACED = {"MEMWRIT_DATA", "KMS", "AUDIT_PIN", "ERASURE_LEDGER", "KEYRING_COPIES", "PULSE", "ALLOWED_HOSTS"} | {
+    "METRICS_FOLDER",
+    "OTEL_METRICS_EXPORTER",
+    "OTEL_EXPORTER_PROMETHEUS_HOST",
+    "OTEL_EXPORTER_PROMETHEUS_PORT",
+}
 # The image's own, and those that stand elsewhere among the values or in a credential's URL.
 ELSEWHERE = {"MODELS", "WEB_WORKERS", "OPENSEARCH_USER", "OPENSEARCH_PASSWORD"}
 # No process of the chart's backs up.
-NOBODYS = {"DATABASE_BACKUP_URL"}
+NOBODYS = {"DATABASE_BACKUP_URL", "KEYRING_BACKUP_URL"}
 
 
 def resolved(node):

@@ -10,17 +10,19 @@ broker: [BROKER_URL]
 cache: [CACHE_URL]
 opensearch: [OPENSEARCH_URL]
 judge: [JUDGE_API_KEY]
+metrics: [METRICS_TOKEN]
+telemetry: [OTEL_EXPORTER_OTLP_HEADERS]
 canary: [CANARY_API_KEY]
 {{- end -}}
 
 {{- /* Who is given which credential. Those whose Secret is not named are left out. */ -}}
 {{- define "memwrit.given" -}}
-api: [app, django, cache, opensearch]
-relay: {{ if include "memwrit.broker" . }}[app, relay, broker]{{ else }}[app, relay, eraser, opensearch, judge]{{ end }}
-sequencer: [app, sequencer]
-upkeep: [app, eraser, opensearch]
-worker: [app, eraser, broker, cache, opensearch]
-worker-slow: [app, eraser, broker, cache, opensearch, judge]
+api: [app, django, cache, opensearch, metrics, telemetry]
+relay: {{ if include "memwrit.broker" . }}[app, relay, broker, metrics, telemetry]{{ else }}[app, relay, eraser, opensearch, judge, metrics, telemetry]{{ end }}
+sequencer: [app, sequencer, metrics, telemetry]
+upkeep: [app, eraser, opensearch, metrics, telemetry]
+worker: [app, eraser, broker, cache, opensearch, metrics, telemetry]
+worker-slow: [app, eraser, broker, cache, opensearch, judge, metrics, telemetry]
 migrate: [app, owner]
 template: [app, opensearch]
 check: [app, owner, sequencer, relay, eraser, django, broker, opensearch, judge]

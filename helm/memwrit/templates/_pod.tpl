@@ -16,7 +16,14 @@ KMS: file:/var/lib/memwrit/keys/kms
 AUDIT_PIN: file:/var/lib/memwrit/record/pin
 ERASURE_LEDGER: file:/var/lib/memwrit/record/erasures
 KEYRING_COPIES: file:/var/lib/memwrit/record/copies
+KEYRING_COPIES: file:/var/lib/memwrit/record/keyring
 PULSE: /run/memwrit/pulse
+METRICS_FOLDER: /run/memwrit/metrics
+{{- if .Values.metrics.enabled }}
+OTEL_METRICS_EXPORTER: {{ ternary "otlp,prometheus" "prometheus" (hasKey .Values.settings "OTEL_EXPORTER_OTLP_ENDPOINT") }}
+OTEL_EXPORTER_PROMETHEUS_HOST: 0.0.0.0
+OTEL_EXPORTER_PROMETHEUS_PORT: {{ .Values.metrics.port | quote }}
+{{- end }}
 ALLOWED_HOSTS: {{ include "memwrit.hosts" . | quote }}
 {{- end -}}
 
@@ -109,7 +116,8 @@ containers:
       {{- end }}
       {{- end }}
       {{- include "memwrit.fileSettings" $given | trim | nindent 6 }}
-    {{- with .ports }}
+    {{- $ports := concat (default list .ports) (ternary (list (dict "name" "metrics" "containerPort" (int $v.metrics.port))) list (and $v.metrics.enabled (not .restart))) }}
+    {{- with $ports }}
     ports:
       {{- toYaml . | nindent 6 }}
     {{- end }}
