@@ -16,7 +16,6 @@ KMS: file:/var/lib/memwrit/keys/kms
 AUDIT_PIN: file:/var/lib/memwrit/record/pin
 ERASURE_LEDGER: file:/var/lib/memwrit/record/erasures
 KEYRING_COPIES: file:/var/lib/memwrit/record/copies
-KEYRING_COPIES: file:/var/lib/memwrit/record/keyring
 PULSE: /run/memwrit/pulse
 METRICS_FOLDER: /run/memwrit/metrics
 {{- if .Values.metrics.enabled }}
