@@ -70,6 +70,12 @@ def get(mapping: Any, key: Any) -> Any:
 
 
 @register.filter
+def one_in(share: float) -> str:
+    """0.01 as "100"."""
+    return f"{round(1 / share):,}"
+
+
+@register.filter
 def words(text: str) -> list[str]:
     """The words of a list written with commas."""
     return text.split(",")

@@ -1,0 +1,207 @@
+"""Policies: what is done with personal data, and how strictly the guard judges. Every change is a version; a PII policy
+can be tried on what was admitted lately before it is in force."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID
+
+from django import forms
+from django.http import HttpRequest, HttpResponse
+from django.urls import path
+
+from foundation.kernel.problems import Validation
+from foundation.kernel.scope import tenant_transaction
+from foundation.rest.etags import etag
+from governance import names
+from governance.services.simulate_policy import Simulation, simulate_policy
+from guard import policy_history
+from guard.pii.policy import DEFAULT
+from guard.policy_history import Made
+from guard.selectors import calibration, policies_in_force, stored
+from guard.services.pii_policies import check_terms, create_pii_policy, replace_pii_policy
+from guard.services.set_guard_policy import set_guard_policy
+from guard.types import GuardPolicy
+from memwrit.console import comparing
+from memwrit.console.forms import ServiceForm
+from memwrit.console.navigation import Nav
+from memwrit.console.policy_form import PolicyForm
+from memwrit.console.views import Page
+
+NAV = Nav("Policies", "policies", "policy.read", 60, "Duties")
+SIMULATED = 50
+LEAST, MOST = 0.0005, 0.2
+
+
+class Strictness(ServiceForm):
+    """The guard's choices."""
+
+    alpha = forms.FloatField(
+        label="Share of harmless memories you accept to review",
+        min_value=LEAST,
+        max_value=MOST,
+        help_text="Between 0.0005 and 0.2: 0.01 is one in a hundred. The smaller, the less is held, and caught.",
+        widget=forms.NumberInput(attrs={"step": "any"}),
+    )
+    optional_judge = forms.BooleanField(
+        label="A language model may be asked about what is held or disputed", required=False
+    )
+    match = forms.CharField(max_length=64, widget=forms.HiddenInput)
+
+
+class Policies(Page):
+    """The policies in force."""
+
+    acts = {"GET": "policy.read"}
+    title = "Policies"
+    template = "console/policies/list.html"
+    notices = {"made": "The policy is there; a space takes it up when it names it.", "guard": "In force from now on."}
+
+    def get(self, request: HttpRequest) -> Mapping[str, Any]:
+        with tenant_transaction():
+            policies = [stored(row) for row in policies_in_force().order_by("policy_id")]
+            versions, own = policy_history.guard_versions(), calibration()
+            people = names.principals(each.principal_id for each in versions)
+        alpha = versions[0].alpha if versions else GuardPolicy().alpha
+        told = {"policies": policies, "default": DEFAULT, "versions": versions, "own": own, "people": people}
+        return told | {"alpha": alpha, "judge": bool(versions and versions[0].optional_judge)}
+
+
+class Guard(Page):
+    """A new version of the guard's choices."""
+
+    acts = {"GET": "config.change", "POST": "config.change"}
+    look = "policy.read"
+    title = "How strictly the guard judges"
+    template = "console/policies/guard.html"
+
+    def get(self, request: HttpRequest) -> Mapping[str, Any]:
+        with tenant_transaction():
+            newest = next(iter(policy_history.guard_versions()), None)
+        alpha, judge = (newest.alpha, newest.optional_judge) if newest else (GuardPolicy().alpha, False)
+        match = etag(newest.number if newest else 0)
+        return {"form": Strictness(initial={"alpha": alpha, "optional_judge": judge, "match": match})}
+
+    def post(self, request: HttpRequest) -> HttpResponse:
+        form = Strictness(request.POST)
+        if not form.is_valid():
+            return self.show({"form": form}, status=422)
+        told = form.cleaned_data
+        set_guard_policy(
+            self.principal, alpha=told["alpha"], optional_judge=told["optional_judge"], if_match=told["match"]
+        )
+        return self.done("guard", "policies")
+
+
+class OnePolicy(Page):
+    """One PII policy: its versions, and two of them side by side."""
+
+    acts = {"GET": "policy.read"}
+    title = "PII policy"
+    template = "console/policies/policy.html"
+    notices = {"replaced": "The new version is in force for what is admitted and read from now on."}
+
+    def get(self, request: HttpRequest, id: UUID) -> Mapping[str, Any]:
+        with tenant_transaction():
+            versions = policy_history.pii_versions(id)
+            people = names.principals(each.principal_id for each in versions)
+        chosen = _chosen(request, versions)
+        told = {"versions": versions, "newest": versions[0], "people": people, "policy_id": id, "chosen": chosen}
+        return told | {"differences": _differences(*chosen) if chosen else None}
+
+
+def _chosen(request: HttpRequest, versions: list[Made]) -> tuple[Made, Made] | None:
+    """The two versions that were asked for, or else the last two."""
+    by_number = {str(each.policy.version): each for each in versions}
+    asked = [by_number[text] for name in ("from", "to") if (text := request.GET.get(name, "")) in by_number]
+    if len(asked) == 2:
+        return asked[0], asked[1]
+    return (versions[1], versions[0]) if len(versions) > 1 else None
+
+
+def _differences(old: Made, new: Made) -> list[comparing.Sides]:
+    return [comparing.sides(*each) for each in policy_history.differences(old.policy, new.policy)]
+
+
+class _Editing(Page):
+    """What making and replacing share: the form, and the look at what it would do."""
+
+    acts = {}
+    template = "console/policies/edit.html"
+
+    def tried(self, form: PolicyForm, policy_id: UUID | None) -> Mapping[str, Any]:
+        check_terms(form.terms)
+        told = simulate_policy(self.principal, draft=form.draft(), policy_id=policy_id, space_id=None, limit=SIMULATED)
+        return {"form": form, "simulation": told, "transitions": _transitions(told)}
+
+    def answer(self, form: PolicyForm, policy_id: UUID | None) -> HttpResponse:
+        if not form.is_valid():
+            return self.show({"form": form, "policy_id": policy_id}, status=422)
+        try:
+            if "try" in self.request.POST:
+                return self.show(dict(self.tried(form, policy_id)) | {"policy_id": policy_id})
+            return self.put_in_force(form, policy_id)
+        except Validation as problem:
+            form.refuse(problem)
+            return self.show({"form": form, "policy_id": policy_id}, status=422)
+
+    def put_in_force(self, form: PolicyForm, policy_id: UUID | None) -> HttpResponse:
+        raise NotImplementedError
+
+
+def _transitions(told: Simulation) -> list[tuple[str, str, str, int]]:
+    """What would be treated otherwise first, then the rest; the most frequent first."""
+    lines = [(entity, now, then, count) for (entity, now, then), count in told.transitions.items()]
+    return sorted(lines, key=lambda each: (each[1] == each[2], -each[3], each[0]))
+
+
+class NewPolicy(_Editing):
+    """A new PII policy."""
+
+    acts = {"GET": "config.change", "POST": "config.change"}
+    look = "policy.read"
+    title = "New PII policy"
+
+    def get(self, request: HttpRequest) -> Mapping[str, Any]:
+        return {"form": PolicyForm()}
+
+    def post(self, request: HttpRequest) -> HttpResponse:
+        return self.answer(PolicyForm(request.POST), None)
+
+    def put_in_force(self, form: PolicyForm, policy_id: UUID | None) -> HttpResponse:
+        create_pii_policy(self.principal, name=form.name, terms=form.terms)
+        return self.done("made", "policies")
+
+
+class EditPolicy(_Editing):
+    """A new version of a PII policy."""
+
+    acts = {"GET": "config.change", "POST": "config.change"}
+    look = "policy.read"
+    title = "New version of a PII policy"
+
+    def get(self, request: HttpRequest, id: UUID) -> Mapping[str, Any]:
+        return {"form": self._form(id), "policy_id": id}
+
+    def post(self, request: HttpRequest, id: UUID) -> HttpResponse:
+        return self.answer(self._form(id, request.POST), id)
+
+    def _form(self, id: UUID, data: Any = None) -> PolicyForm:
+        with tenant_transaction():
+            newest = policy_history.pii_versions(id)[0].policy
+        return PolicyForm(data, policy=newest, match=etag(newest.version), named=newest.name)
+
+    def put_in_force(self, form: PolicyForm, policy_id: UUID | None) -> HttpResponse:
+        assert policy_id is not None
+        replace_pii_policy(self.principal, policy_id=policy_id, if_match=form.match, name=form.name, terms=form.terms)
+        return self.done("replaced", f"policies/pii/{policy_id}")
+
+
+urlpatterns = [
+    path("policies", Policies.as_view(), name="console-policies"),
+    path("policies/guard", Guard.as_view(), name="console-policy-guard"),
+    path("policies/pii/new", NewPolicy.as_view(), name="console-policy-new"),
+    path("policies/pii/<uuid:id>", OnePolicy.as_view(), name="console-policy"),
+    path("policies/pii/<uuid:id>/edit", EditPolicy.as_view(), name="console-policy-edit"),
+]
