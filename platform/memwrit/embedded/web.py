@@ -10,6 +10,7 @@ import sys
 import threading
 from typing import Any
 
+from foundation.rest.shedding import Shed
 from memwrit import telemetry
 
 log = logging.getLogger("memwrit.web")
@@ -34,6 +35,7 @@ def worker_exit(server: Any, worker: Any) -> None:
 def post_worker_init(worker: Any) -> None:
     """Called by gunicorn in each new worker; requests are answered meanwhile, and wait only for what they need."""
     telemetry.start("web")
+    Shed.waiting = worker.tpool._work_queue.qsize  # gthread's pool: requests that no thread has taken up
     threading.Thread(target=warm, name="warm", daemon=True).start()
 
 
