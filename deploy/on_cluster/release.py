@@ -57,7 +57,10 @@ def prepare(kube: Kube, hosts: Hosts) -> None:
 
 
 def clear(kube: Kube) -> None:
-    """The namespace and the volumes gone."""
+    """The namespace and the volumes gone. Nobody waits for pods to end in order."""
+    if kube.kubectl("get", "namespace", NAMESPACE, "--ignore-not-found"):
+        kube.kubectl("delete", "deployments,jobs,cronjobs", "--all", "--wait=false")
+        kube.kubectl("delete", "pods", "--all", "--grace-period=0", "--force")
     kube.kubectl("delete", "namespace", NAMESPACE, "--ignore-not-found", "--wait", "--timeout=120s", within=150)
     kube.kubectl("delete", "pv", "memwrit-keys", "memwrit-record", "--ignore-not-found", "--wait=false")
 

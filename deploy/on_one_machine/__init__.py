@@ -1,0 +1,1 @@
+"""The production form on one machine: what the chart runs as pods, as processes."""
