@@ -55,7 +55,12 @@ def admissions(act: Callable[..., list[Any]]) -> Callable[..., list[Any]]:
     def told(principal: Any, submissions: Sequence[Any], *, single: bool) -> list[Any]:
         form = Form.SINGLE if single else Form.BATCH
         with telemetry.timed(instruments.ADMISSION_DURATION, form), telemetry.span(Name.CREATE, CREATE) as span:
-            outcomes = act(principal, submissions, single=single)
+            try:
+                outcomes = act(principal, submissions, single=single)
+            except Problem as problem:
+                if problem.status < 500:
+                    telemetry.record(instruments.ADMISSION_DECISIONS, len(submissions), Outcome.REFUSED)
+                raise
             _decided(span, outcomes)
         return outcomes
 

@@ -160,21 +160,23 @@ class _Live:
             self.fail()
 
 
+_KINDS = {Name.REQUEST: "SERVER", Name.WORK: "CONSUMER", Name.OPENSEARCH: "CLIENT"}
+
+
 def _kind(name: Name) -> trace.SpanKind:
     from opentelemetry.trace import SpanKind
 
-    kinds = {Name.REQUEST: SpanKind.SERVER, Name.WORK: SpanKind.CONSUMER, Name.OPENSEARCH: SpanKind.CLIENT}
-    return kinds.get(name, SpanKind.INTERNAL)
+    return SpanKind[_KINDS.get(name, "INTERNAL")]
 
 
 def _caused_by(after: Sequence[str] | None) -> tuple[Context | None, list[trace.Link]]:
     """The context to begin in, and links to what caused it."""
+    if after is None:
+        return None, []
     from opentelemetry import trace
     from opentelemetry.context import Context
     from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
-    if after is None:
-        return None, []
     read = TraceContextTextMapPropagator().extract
     contexts = [read({"traceparent": each}, context=Context()) for each in dict.fromkeys(after) if each]
     spans = [trace.get_current_span(each).get_span_context() for each in contexts]
