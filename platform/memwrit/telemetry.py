@@ -10,6 +10,7 @@ import atexit
 import fcntl
 import logging
 import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -56,12 +57,32 @@ def begin(component: str) -> int | None:
     parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     _process.folder = _own(parent, component)
     prometheus.clear(_process.folder)
+    _sweep(parent)
     where: dict[str, Any] = {"host": settings.METRICS_HOST, "port": settings.METRICS_PORT}
     try:
         _process.port, _process.close = prometheus.serve(parent, token=settings.METRICS_TOKEN, **where)
     except OSError as error:
-        log.warning("/metrics is not served from here: %s (another component's tells of all)", type(error).__name__)
+        log.info("/metrics is not served from here: %s (another component's tells of all)", type(error).__name__)
     return _process.port
+
+
+def _sweep(parent: Path) -> None:
+    """Remove what main processes left that are no more: nobody adds to it, and it would be told for ever."""
+    for folder in parent.iterdir():
+        if folder.is_dir() and (lock := _locked(parent, folder.name)) is not None:
+            shutil.rmtree(folder, ignore_errors=True)
+            os.close(lock)
+
+
+def _locked(parent: Path, name: str) -> int | None:
+    """The lock of the component of that name, or None while its main process lives."""
+    lock = os.open(parent / f".{name}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(lock)
+        return None
+    return lock
 
 
 def _own(parent: Path, component: str) -> Path:
@@ -69,15 +90,10 @@ def _own(parent: Path, component: str) -> Path:
     number = 1
     while True:
         name = component if number == 1 else f"{component}-{number}"
-        lock = os.open(parent / f".{name}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            os.close(lock)
-            number += 1
-            continue
-        _process.lock = lock
-        return parent / name
+        _process.lock = _locked(parent, name)
+        if _process.lock is not None:
+            return parent / name
+        number += 1
 
 
 def start(component: str) -> None:
@@ -91,7 +107,10 @@ def start(component: str) -> None:
     if PROMETHEUS in settings.OTEL_METRICS and _process.folder is not None:
         from foundation.telemetry import prometheus
 
-        sinks.append(prometheus.Metrics(_process.folder))
+        try:
+            sinks.append(prometheus.Metrics(_process.folder))
+        except OSError as error:
+            log.error("nothing is counted for /metrics: %s", type(error).__name__)
     metrics.sink_into(*sinks)
     _begin_at_nought()
     from foundation.telemetry.work import Watching

@@ -101,6 +101,80 @@ def test_counts_begin_anew_with_the_main_process(tmp_path, serve):
     assert samples(asked(serve())[1]) == {}
 
 
+def test_the_files_have_their_room_on_the_disk_before_anything_is_counted(tmp_path):
+    """A hole in a mapped file would end the process when the disk is full."""
+    counted(tmp_path / "web", 1)
+    files = list((tmp_path / "web").glob("*.db"))
+    assert len(files) == 3
+    for file in files:
+        assert file.stat().st_blocks * 512 >= file.stat().st_size >= 1 << 20, file.name
+
+
+def test_every_series_there_can_be_has_room(tmp_path):
+    """With each of a hundred routes met by each of five methods and six statuses."""
+    code = """
+import sys
+from pathlib import Path
+from foundation.telemetry import Word, instruments, metrics, prometheus
+metrics.sink_into(prometheus.Metrics(Path(sys.argv[1])))
+routes = [f"/v1/a_rather_long_name_of_a_resource/<uuid:id>/versions/{n}" for n in range(100)]
+for number, route in enumerate(routes):
+    for status in (200, 201, 404) if number % 2 else (200, 422, 500):
+        metrics.record(instruments.REQUEST_DURATION, 1, Word("GET"), Word(route), status)
+"""
+    env = os.environ | {"PYTHONPATH": f"{ROOT / 'platform'}:{ROOT}"}
+    subprocess.run([sys.executable, "-c", code, str(tmp_path / "web")], check=True, env=env, timeout=60)
+    (file,) = (tmp_path / "web").glob("histogram_*.db")
+    assert file.stat().st_size == 4 << 20
+    assert 8 < int.from_bytes(file.read_bytes()[:4], "little") < 4 << 20
+
+
+def test_many_threads_at_once_make_each_metric_once(tmp_path):
+    from concurrent.futures import ThreadPoolExecutor
+
+    code = """
+import sys, threading
+from pathlib import Path
+from foundation.telemetry import Where, instruments, prometheus
+sink, gate = prometheus.Metrics(Path(sys.argv[1])), threading.Barrier(16)
+lost = []
+def act():
+    gate.wait()
+    try:
+        sink.record(instruments.SEARCH_DURATION, 0.1, ())
+        sink.record(instruments.VERIFY_FAILURES, 1, ("work",))
+    except Exception as error:
+        lost.append(type(error).__name__)
+threads = [threading.Thread(target=act) for _ in range(16)]
+[each.start() for each in threads]
+[each.join() for each in threads]
+sys.exit(f"lost {lost}" if lost else 0)
+"""
+    env = os.environ | {"PYTHONPATH": f"{ROOT / 'platform'}:{ROOT}"}
+    with ThreadPoolExecutor(2) as pool:
+        runs = [
+            pool.submit(subprocess.run, [sys.executable, "-c", code, str(tmp_path / str(n))], env=env) for n in range(4)
+        ]
+        assert [run.result().returncode for run in runs] == [0] * 4
+
+
+def test_a_sink_that_fails_fails_nothing_else(caplog):
+    from foundation.telemetry import instruments, metrics
+
+    class Broken:
+        def record(self, *_):
+            raise OSError("no space left on /a/path")
+
+    kept = metrics._sinks
+    metrics.sink_into(Broken())
+    try:
+        metrics.record(instruments.HELD_OPEN, 1)
+    finally:
+        metrics.sink_into(*kept)
+    assert "a measurement was lost: OSError" in caplog.text
+    assert "/a/path" not in caplog.text
+
+
 def test_only_metrics_are_answered_and_only_to_who_has_the_token(serve):
     port = serve(token="s3cret")
     assert [asked(port, token=token)[0] for token in ("", "s3cre", "s3crét", "s3cret")] == [401, 401, 401, 200]
@@ -181,7 +255,11 @@ print(telemetry._process.folder.name)
         [sys.executable, "-c", code], env=env, capture_output=True, text=True, check=False, timeout=60
     )
     assert done.stdout.strip() == "tick-2", done.stderr
-    assert ("memwrit_verify_failures_total", (("component", "tick-2"), ("where", "work"))) in scraped()
+    series = ("memwrit_verify_failures_total", (("component", "tick-2"), ("where", "work")))
+    assert series in scraped()
+    telemetry._sweep(tmp_path)
+    assert series not in scraped(), "what it left goes when the next main process begins"
+    assert (tmp_path / "tick").is_dir(), "and what belongs to a living one stays"
 
 
 def test_a_census_tells_what_waits_for_every_tenant_together(here, scraped, monkeypatch):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,6 +11,8 @@ from enum import StrEnum
 from typing import Protocol
 
 from foundation.telemetry.names import Value, told
+
+log = logging.getLogger(__name__)
 
 
 class Kind(StrEnum):
@@ -77,7 +80,10 @@ def record(instrument: Instrument, value: float, *labels: Value) -> None:
         raise ValueError(f"{instrument.name} has the labels {instrument.labels}")
     words = tuple(_word(label) for label in labels)
     for sink in _sinks:
-        sink.record(instrument, value, words)
+        try:
+            sink.record(instrument, value, words)
+        except Exception as error:  # whatever was measured counts for more than its measure
+            log.warning("a measurement was lost: %s", type(error).__name__)
 
 
 def _word(label: Value) -> str:

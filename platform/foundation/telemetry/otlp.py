@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import socket
+import threading
 from collections.abc import Callable
 from typing import Any, cast
 
@@ -74,6 +75,7 @@ class Metrics:
         )
         self._meter: Meter = self._provider.get_meter(SCOPE)
         self._made: dict[str, Any] = {}
+        self._making = threading.Lock()
 
     def record(self, instrument: Instrument, value: float, labels: tuple[str, ...]) -> None:
         made = self._made.get(instrument.name) or self._make(instrument)
@@ -86,15 +88,17 @@ class Metrics:
             made.set(value, attributes)
 
     def _make(self, instrument: Instrument) -> Any:
+        with self._making:
+            return self._made.get(instrument.name) or self._made.setdefault(instrument.name, self._new(instrument))
+
+    def _new(self, instrument: Instrument) -> Any:
         name, unit, tells = instrument.name, instrument.unit, instrument.tells
         if instrument.kind is Kind.COUNTER:
-            made: Any = self._meter.create_counter(name, unit, tells)
-        elif instrument.kind is Kind.HISTOGRAM:
+            return self._meter.create_counter(name, unit, tells)
+        if instrument.kind is Kind.HISTOGRAM:
             bounds = list(instrument.bounds)
-            made = self._meter.create_histogram(name, unit, tells, explicit_bucket_boundaries_advisory=bounds)
-        else:
-            made = self._meter.create_gauge(name, unit, tells)
-        return self._made.setdefault(name, made)
+            return self._meter.create_histogram(name, unit, tells, explicit_bucket_boundaries_advisory=bounds)
+        return self._meter.create_gauge(name, unit, tells)
 
     def end(self) -> None:
         self._provider.shutdown()

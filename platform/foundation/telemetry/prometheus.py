@@ -12,6 +12,7 @@ from __future__ import annotations
 import hmac
 import os
 import shutil
+import threading
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,9 @@ from typing import Any
 from foundation.telemetry.metrics import Instrument, Kind
 
 FOLDER = "PROMETHEUS_MULTIPROC_DIR"
+LATEST = "livemostrecent"
+ROOM = {"counter": 1 << 20, "histogram": 4 << 20, f"gauge_{LATEST}": 1 << 20}
+"""Bytes of each of a process's files: about four times what every series of ours takes."""
 End = Callable[[], None]
 
 
@@ -49,6 +53,8 @@ class Metrics:
         self._library: Any = prometheus_client
         self._registry = prometheus_client.CollectorRegistry()
         self._made: dict[str, Any] = {}
+        self._making = threading.Lock()
+        _reserve(folder)
 
     def record(self, instrument: Instrument, value: float, labels: tuple[str, ...]) -> None:
         made = self._made.get(instrument.name) or self._make(instrument)
@@ -61,6 +67,11 @@ class Metrics:
             series.set(value)
 
     def _make(self, instrument: Instrument) -> Any:
+        """Made when it is first needed: a gauge that this process never sets is not its to tell."""
+        with self._making:
+            return self._made.get(instrument.name) or self._made.setdefault(instrument.name, self._new(instrument))
+
+    def _new(self, instrument: Instrument) -> Any:
         names = [label.replace(".", "_") for label in instrument.labels]
         options: dict[str, Any] = {"registry": self._registry}
         kinds = {
@@ -71,12 +82,23 @@ class Metrics:
         if instrument.kind is Kind.HISTOGRAM:
             options["buckets"] = instrument.bounds
         elif instrument.kind is Kind.GAUGE:
-            options["multiprocess_mode"] = "livemostrecent"
-        made = kinds[instrument.kind](instrument.prometheus, instrument.tells, names, **options)
-        return self._made.setdefault(instrument.name, made)
+            options["multiprocess_mode"] = LATEST
+        return kinds[instrument.kind](instrument.prometheus, instrument.tells, names, **options)
 
     def end(self) -> None:
         """What was counted stays for whoever serves it."""
+
+
+def _reserve(folder: Path) -> None:
+    """Give this process's files their room on the disk now. The library maps files with holes, and to write into a
+    hole when the disk is full would end the process; raises `OSError` instead. What is mapped and never used is read
+    by nobody."""
+    for name, size in ROOM.items():
+        descriptor = os.open(folder / f"{name}_{os.getpid()}.db", os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            os.posix_fallocate(descriptor, 0, size)
+        finally:
+            os.close(descriptor)
 
 
 class Components:
@@ -116,8 +138,6 @@ def serve(parent: Path, *, host: str, port: int, token: str = "") -> tuple[int, 
 
 
 def _in_a_thread(server: Any) -> tuple[int, End]:
-    import threading
-
     thread = threading.Thread(target=server.serve_forever, name="metrics", daemon=True)
     thread.start()
 
