@@ -13,9 +13,9 @@ from itertools import count
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
-WIDTH, HEIGHT = 640, 220
-LEFT, BOTTOM, TOP = 40, 24, 10
-ROW, LABEL = 26, 150
+WIDTH, HEIGHT = 960, 240
+LEFT, RIGHT, BOTTOM, TOP = 44, 24, 24, 10
+BARS, ROW, LABEL = 440, 26, 130
 _numbers = count(1)
 
 
@@ -58,7 +58,7 @@ def columns(title: str, desc: str, labels: Sequence[str], series: Sequence[Serie
     """Stacked columns, one a label: how much of each kind, over time."""
     totals = [sum(each.values[place] for each in series) for place in range(len(labels))]
     top = ceiling(max(totals, default=0))
-    width = (WIDTH - LEFT) / max(1, len(labels))
+    width = (WIDTH - LEFT - RIGHT) / max(1, len(labels))
     drawn = (_column(place, width, series, top) for place in range(len(labels)))
     marks = _axis(top), _days(labels, width), format_html_join("", "{}", ((each,) for each in drawn))
     rows = [[label, *(_plain(each.values[place]) for each in series)] for place, label in enumerate(labels)]
@@ -70,7 +70,8 @@ def bars(title: str, desc: str, head: tuple[str, str], lines: Sequence[Bar]) -> 
     """Horizontal bars, one a line: how much of each thing."""
     top = max((each.value for each in lines), default=0) or 1
     drawn = (_bar(place, each, top) for place, each in enumerate(lines))
-    svg = _svg(title, desc, max(1, len(lines)) * ROW + TOP, [format_html_join("", "{}", ((each,) for each in drawn))])
+    marks = [format_html_join("", "{}", ((each,) for each in drawn))]
+    svg = _svg(title, desc, max(1, len(lines)) * ROW + TOP, marks, width=BARS)
     rows = [[_linked(each), _plain(each.value)] for each in lines]
     return Chart(title, desc, svg, head, rows)
 
@@ -113,7 +114,9 @@ def _axis(top: float) -> SafeString:
         drawn = (
             '<line class="gridline" x1="{}" x2="{}" y1="{}" y2="{}"/><text x="{}" y="{}" text-anchor="end">{}</text>'
         )
-        lines.append(format_html(drawn, LEFT, WIDTH, fixed(y), fixed(y), LEFT - 6, fixed(y + 4), _plain(top * share)))
+        lines.append(
+            format_html(drawn, LEFT, WIDTH - RIGHT, fixed(y), fixed(y), LEFT - 6, fixed(y + 4), _plain(top * share))
+        )
     return format_html_join("", "{}", ((each,) for each in lines))
 
 
@@ -125,7 +128,7 @@ def _days(labels: Sequence[str], width: float) -> SafeString:
 
 
 def _bar(place: int, line: Bar, top: float) -> SafeString:
-    y, width = TOP + place * ROW, line.value / top * (WIDTH - LABEL - 60)
+    y, width = TOP + place * ROW, line.value / top * (BARS - LABEL - 60)
     return format_html(
         '<text x="{}" y="{}" text-anchor="end">{}</text><rect class="{}" x="{}" y="{}" width="{}" height="{}" rx="2"/>'
         '<text x="{}" y="{}">{}</text>',

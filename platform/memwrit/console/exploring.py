@@ -15,7 +15,7 @@ from governance.models import Kind, State
 from governance.services.search import Question
 from governance.services.search_as import Standpoint
 from governance.timeline import Moment
-from memwrit.console.fields import MomentField, identified
+from memwrit.console.fields import MomentField, choose, identified
 from memwrit.console.forms import ServiceForm
 
 LISTED = (State.HELD, State.RESTRICTED, State.EXPIRED, State.ARCHIVED, State.MERGED)
@@ -47,14 +47,14 @@ class Exploring(ServiceForm):
         self, *args: Any, spaces: Mapping[UUID, str], others: Sequence[Standpoint] | None, **kwargs: Any
     ) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["space"].choices = [("", "All that I reach"), *((str(id), name) for id, name in spaces.items())]
+        choose(self, "space", [("", "All that I reach"), *((str(id), name) for id, name in spaces.items())])
         self.others = {str(number): each for number, each in enumerate(others or ())}
         if others is None:
             del self.fields["through"]
         else:
             named = [(key, f"{each.name or 'unnamed'} ({each.role})") for key, each in self.others.items()]
             general = [(key, f"any {role} of the chosen space") for key, role in ANY.items()]
-            self.fields["through"].choices = [("", "myself"), *named, *general]
+            choose(self, "through", [("", "myself"), *named, *general])
 
     def standpoint(self) -> Standpoint | None:
         """Whose eyes were chosen; None: the asker's own. Raises `Validation` where a space is missing."""

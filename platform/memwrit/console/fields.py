@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -20,8 +21,8 @@ class Reason(forms.CharField):
     """Why something is done: it is sealed and stays with the act."""
 
     def __init__(self, label: str = "Reason", **kwargs: Any) -> None:
-        told = {"max_length": LONGEST_REASON, "widget": forms.Textarea(attrs={"rows": 3}), "label": label}
-        super().__init__(**(told | kwargs))
+        kwargs.setdefault("widget", forms.Textarea(attrs={"rows": 3}))
+        super().__init__(max_length=LONGEST_REASON, label=label, **kwargs)
 
 
 class MomentInput(forms.Widget):
@@ -52,6 +53,14 @@ class MomentField(forms.Field):
         if at is None or at.tzinfo is None:
             raise forms.ValidationError("Not a moment.")
         return at.astimezone(UTC)
+
+
+def choose(form: forms.Form, name: str, choices: Iterable[tuple[str, str]]) -> None:
+    """Give a field its choices, which only this form knows."""
+    field = form.fields[name]
+    if not isinstance(field, forms.ChoiceField):
+        raise TypeError(name)
+    field.choices = list(choices)
 
 
 def identified(text: str | None) -> UUID | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -30,25 +30,32 @@ class Drawn:
 def layers(root: Place, edges: Iterable[Edge]) -> dict[Place, int]:
     """How far each version stands from the record: below 0 what it comes from, above 0 what comes from it.
 
-    Each version stands as near as it can be reached, upwards or downwards alone; what is reached by neither way (a
-    sibling's other parent) stands beside the version it hangs on.
+    A version stands beyond all that lie between, so lines run from left to right. What is reached neither upwards nor
+    downwards alone (a sibling's other parent) stands beside the version it hangs on.
     """
-    up, down = defaultdict(set), defaultdict(set)
-    for child, parent in edges:
-        up[child].add(parent)
-        down[parent].add(child)
-    own = [place for place in {*up, *down, root} if place[0] == root[0]]
-    depth = dict.fromkeys(own, 0)
-    for step, ways in ((-1, up), (1, down)):
-        frontier = set(own)
-        while frontier:
-            found = {other: depth[each] + step for each in frontier for other in ways[each] if other not in depth}
-            depth |= found
-            frontier = set(found)
+    edges = list(edges)
+    own = dict.fromkeys([place for place in {root, *(end for edge in edges for end in edge)} if place[0] == root[0]], 0)
+    depth = own | _reached(own, [(child, parent) for child, parent in edges], -1)
+    depth |= {place: far for place, far in _reached(own, [(p, c) for c, p in edges], 1).items() if place not in depth}
     for child, parent in edges:
         depth.setdefault(parent, depth.get(child, 1) - 1)
         depth.setdefault(child, depth[parent] + 1)
     return depth
+
+
+def _reached(own: Mapping[Place, int], steps: Sequence[Edge], sign: int) -> dict[Place, int]:
+    """The longest way to each version that is reached by `steps` (from, to), told with `sign`. A lineage that comes
+    back to itself ends where every version has been passed once."""
+    found = dict.fromkeys(own, 0)
+    for _ in range(len({end for step in steps for end in step})):
+        further: dict[Place, int] = {}
+        for at, to in steps:
+            if at in found and to not in own and found[at] >= max(found.get(to, 0), further.get(to, 0)):
+                further[to] = found[at] + 1
+        if not further:
+            break
+        found |= further
+    return {place: far * sign for place, far in found.items() if place not in own}
 
 
 def draw(root: Place, nodes: Iterable[Place], edges: Iterable[Edge], hrefs: Mapping[UUID, str]) -> Drawn:
@@ -76,7 +83,7 @@ def _spots(depth: Mapping[Place, int]) -> tuple[dict[Place, tuple[int, int]], in
     for place in sorted(depth):
         by_layer[depth[place]].append(place)
     first, tallest = min(by_layer), max(map(len, by_layer.values()))
-    spots = {}
+    spots: dict[Place, tuple[int, int]] = {}
     for layer, places in by_layer.items():
         x = MARGIN + (layer - first) * (BOX_WIDTH + GAP_X)
         offset = (tallest - len(places)) * (BOX_HEIGHT + GAP_Y) // 2

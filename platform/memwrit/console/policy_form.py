@@ -11,6 +11,7 @@ from guard.api.policies import PATH
 from guard.pii.entities import Entity
 from guard.pii.policy import DEFAULT, Action, Mode, PiiPolicy, Rule
 from guard.services.pii_policies import Terms
+from memwrit.console.fields import choose
 from memwrit.console.forms import ServiceForm
 from tenants.roles import CREDENTIAL_ROLES
 
@@ -62,8 +63,8 @@ class RuleForm(ServiceForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["entity"].choices = [("", "anything"), *((each.value, each.value) for each in Entity)]
-        self.fields["action"].choices = [("", "no rule"), *((each.value, each.value) for each in Action)]
+        choose(self, "entity", [("", "anything"), *((each.value, each.value) for each in Entity)])
+        choose(self, "action", [("", "no rule"), *((each.value, each.value) for each in Action)])
 
     @property
     def rule(self) -> Rule | None:

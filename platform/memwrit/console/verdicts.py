@@ -42,19 +42,25 @@ def _keys(body: Mapping[str, Any]) -> Verdict:
     level = str(body.get("assurance", "A0"))
     shards = len(body.get("key_destruction", ()))
     words = f"{level}: {ASSURANCE.get(level, '')}; {shards} shard{'' if shards == 1 else 's'} re-keyed"
-    return Verdict("The keys", words, "good" if level >= "A2" else "warn")
+    return Verdict("The keys", words, _tone(level >= "A2"))
 
 
 def _index(body: Mapping[str, Any]) -> Verdict:
     level = str(body.get("index_assurance") or "A0")
     words = f"{level}: {ASSURANCE.get(level, '')}" if level > "A0" else "A0: until the index is re-keyed"
-    return Verdict("Earlier backups of the index", words, "good" if level >= "A2" else "warn")
+    return Verdict("Earlier backups of the index", words, _tone(level >= "A2"))
 
 
 def _backups(body: Mapping[str, Any]) -> Verdict:
-    horizon = body.get("backup_horizon")
-    words = f"the last backup that has it ends {horizon}" if horizon else "unreadable once the keys are destroyed"
-    return Verdict("Backups of the databases", words, "good" if str(body.get("assurance", "")) >= "A2" else "warn")
+    horizon, gone = body.get("backup_horizon"), str(body.get("assurance", "")) >= "A2"
+    words = (
+        "they cannot be opened: the keys are destroyed" if gone else "they can be opened until the keys are destroyed"
+    )
+    return Verdict("Backups of the databases", f"{words}; kept until {horizon}" if horizon else words, _tone(gone))
+
+
+def _tone(good: bool) -> str:
+    return "good" if good else "warn"
 
 
 def _held(body: Mapping[str, Any]) -> list[Verdict]:

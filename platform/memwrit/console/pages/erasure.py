@@ -25,7 +25,7 @@ from governance.services.approve_erasure import approve_erasure
 from governance.services.execute_erasure import execute_erasure
 from governance.services.plan_erasure import PlannedErasure, plan_erasure
 from memwrit.console import charts, verdicts
-from memwrit.console.fields import Reason, identified
+from memwrit.console.fields import Reason, choose, identified
 from memwrit.console.forms import ServiceForm
 from memwrit.console.navigation import Nav
 from memwrit.console.views import Page
@@ -58,7 +58,7 @@ class Forgetting(ServiceForm):
 
     def __init__(self, *args: Any, spaces: Mapping[UUID, str], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["space"].choices = [("", "None"), *((str(id), name) for id, name in spaces.items())]
+        choose(self, "space", [("", "None"), *((str(id), name) for id, name in spaces.items())])
 
     def clean_ids(self) -> list[UUID]:
         found = [identified(each) for each in self.cleaned_data["ids"].replace(",", " ").split()]

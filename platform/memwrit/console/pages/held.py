@@ -26,6 +26,8 @@ from memwrit.console.views import Page
 
 NAV = Nav("Held queue", "held", "review.read", 20, "Memories")
 MOST_AT_ONCE = 100
+UNUSUAL = 0.5
+"""A signal's p below which it is shown at once, though it did not fire."""
 DECISIONS = {"approve": approve, "reject": reject}
 INCIDENTS = 20
 STATES = ("held", "approved", "rejected", "admitted")
@@ -158,7 +160,7 @@ def _shown(principal: Principal, admission_id: UUID) -> dict[str, Any]:
         "decision": decision,
         "memory": case.line.memory,
         "reasons": explanations.explain(decision["reasons"]),
-        "signals": sorted(decision["signals"], key=lambda each: (not each["fired"], each["p"])),
+        **_signals(decision),
         "people": people,
         "space": spaces.get(admission.space_id, ""),
         "open": admission.state == Admission.State.HELD and not admission.waits,
@@ -166,6 +168,13 @@ def _shown(principal: Principal, admission_id: UUID) -> dict[str, Any]:
         "previous": _beside(principal, admission.id, forward=False),
         "form": Deciding(),
     }
+
+
+def _signals(decision: Mapping[str, Any]) -> dict[str, Any]:
+    """The signals that found something, the gravest first, and those that did not."""
+    found = sorted(decision["signals"], key=lambda each: (not each["fired"], each["p"]))
+    telling = [each for each in found if each["fired"] or each["p"] < UNUSUAL]
+    return {"telling": telling, "quiet": [each for each in found if each not in telling]}
 
 
 def _beside(principal: Principal, admission_id: UUID, *, forward: bool) -> UUID | None:

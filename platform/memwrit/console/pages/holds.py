@@ -17,7 +17,7 @@ from governance import erasures, names
 from governance.models import LegalHold
 from governance.services.place_hold import place_hold
 from governance.services.release_hold import release_hold
-from memwrit.console.fields import Reason, identified
+from memwrit.console.fields import Reason, choose, identified
 from memwrit.console.forms import ServiceForm
 from memwrit.console.navigation import Nav
 from memwrit.console.views import Page
@@ -45,8 +45,8 @@ class Placing(ServiceForm):
 
     def __init__(self, *args: Any, spaces: Mapping[UUID, str], people: Mapping[UUID, str], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["space"].choices = [("", "None"), *((str(id), name) for id, name in spaces.items())]
-        self.fields["custodians"].choices = [(str(id), name) for id, name in people.items()]
+        choose(self, "space", [("", "None"), *((str(id), name) for id, name in spaces.items())])
+        choose(self, "custodians", [(str(id), name) for id, name in people.items()])
 
     def clean_ids(self) -> list[UUID]:
         found = [identified(each) for each in self.cleaned_data["ids"].replace(",", " ").split()]
@@ -137,7 +137,7 @@ def _told(page: Page, id: UUID) -> dict[str, Any]:
     row = held.hold
     with tenant_transaction():
         people = names.principals([row.placed_by, row.released_by, *row.custodians])
-        space = names.spaces(page.principal).get(row.space_id, "")
+        space = names.spaces(page.principal).get(row.space_id, "") if row.space_id else ""
     return {"held": held, "row": row, "reason": reason, "people": people, "space": space, "form": Releasing()}
 
 
