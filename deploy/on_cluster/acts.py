@@ -27,6 +27,7 @@ class Stage:
     key: str = ""
     space: str = ""
     promised: dict[str, str] = field(default_factory=dict)
+    held: dict[str, str] = field(default_factory=dict)
 
     def writers(self) -> Writers:
         return Writers(self.kube.address(), self.key, self.space)
@@ -157,10 +158,12 @@ def equip(stage: Stage) -> None:
 def _reckon(stage: Stage, books: Books) -> Facts:
     """Every promise of every act so far is kept, and there is nothing that was not promised."""
     stage.promised |= books.promised
+    stage.held |= books.held
     if not books.promised:
         raise Failed(f"nothing was admitted: {dict(books.statuses)}")
     ids = list(stage.promised.values())
-    lost = [each for each in ids if _read(stage, each) != 200]
+    lost = [each for each in ids if _read(stage, f"/v1/memories/{each}") != 200]
+    lost += [each for each in stage.held.values() if _read(stage, f"/v1/admissions/{each}") != 200]
     listed = _listed(stage)
     events = _admitted_events(stage)
     facts = {
@@ -169,8 +172,9 @@ def _reckon(stage: Stage, books: Books) -> Facts:
         "slowest_s": round(books.slowest, 2),
         "longest_without_an_answer_s": round(books.longest_gap, 2),
         "promised_so_far": len(ids),
+        "held_so_far": len(stage.held),
         "lost": len(lost),
-        "doubled": len(ids) - len(set(ids)) + len(listed - set(ids)),
+        "doubled": len(ids) - len(set(ids)) + len(listed - set(ids) - set(stage.held)),
         "unaudited": len(set(ids) - events),
     }
     if facts["lost"] or facts["doubled"] or facts["unaudited"]:
@@ -178,9 +182,9 @@ def _reckon(stage: Stage, books: Books) -> Facts:
     return facts
 
 
-def _read(stage: Stage, memory: str) -> int | str:
+def _read(stage: Stage, path: str) -> int | str:
     for _ in range(5):
-        status, _body = ask(stage.kube.address(), stage.key, "GET", f"/v1/memories/{memory}")
+        status, _body = ask(stage.kube.address(), stage.key, "GET", path)
         if status == 200 or status in (404, 410):
             break
         time.sleep(1)

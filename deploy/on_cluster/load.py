@@ -21,9 +21,11 @@ PLACES = ("attic", "cellar", "garden", "harbour", "kitchen", "stable", "tower", 
 
 @dataclass(slots=True)
 class Books:
-    """What was asked and answered. `promised`: idempotency key → the memory's id, for every 201."""
+    """What was asked and answered. `promised`: idempotency key → the memory's id, for every 201; `held`: memory → admission,
+    for every 202."""
 
     promised: dict[str, str] = field(default_factory=dict)
+    held: dict[str, str] = field(default_factory=dict)
     statuses: Counter[str] = field(default_factory=Counter)
     again: int = 0
     slowest: float = 0.0
@@ -87,6 +89,8 @@ class Writers:
         self._last = now
         if status == 201:
             self.books.promised[idempotency] = answer["id"]
+        if status == 202:
+            self.books.held[answer["id"]] = answer["admission"]["id"]
 
 
 def ask(

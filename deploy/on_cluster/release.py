@@ -30,6 +30,7 @@ def values(image: str) -> dict[str, Any]:
             "OPENSEARCH_CA": AUTHORITY,
             "BROKER_CA": AUTHORITY,
             "DATABASE_CONNECTION_AGE": 60,
+            "PII_TIMEOUT": 60,  # the machine has others to serve
         },
         "tlsSecret": "memwrit-tls",
         "credentials": {name: {"existingSecret": f"memwrit-{name}"} for name in ("broker", "opensearch")},

@@ -25,11 +25,13 @@ def main() -> int:
     for sent in (signal.SIGTERM, signal.SIGINT):
         signal.signal(sent, lambda *_: ended.set())
     form = Form(asked.webs, asked.engine, asked.embedder, proxy=not asked.no_proxy)
-    with tempfile.TemporaryDirectory(prefix="mw-local-") as temporary:
-        with Fleet(asked.data or Path(temporary) / "data", form, asked.port) as fleet:
-            print(f"ready {fleet.url}", flush=True)
-            while not ended.wait(1.0):
-                fleet.tend()
+    with (
+        tempfile.TemporaryDirectory(prefix="mw-local-") as temporary,
+        Fleet(asked.data or Path(temporary) / "data", form, asked.port) as fleet,
+    ):
+        print(f"ready {fleet.url}", flush=True)
+        while not ended.wait(1.0):
+            fleet.tend()
     return 0
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import secrets
+import signal
 import subprocess
 import sys
 import time
@@ -165,7 +166,7 @@ class Fleet:
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
-                preexec_fn=bound_to_parent(15),
+                preexec_fn=bound_to_parent(signal.SIGTERM),
             )
 
     # --- ending ---
@@ -199,9 +200,8 @@ def _postgres(data: Path) -> postgres.Cluster:
 def _await(url: str) -> None:
     until = time.monotonic() + READY_WITHIN
     while time.monotonic() < until:
-        with contextlib.suppress(OSError):
-            with urllib.request.urlopen(url, timeout=10) as answer:  # noqa: S310 - our own address
-                if answer.status == 200:
-                    return
+        with contextlib.suppress(OSError), urllib.request.urlopen(url, timeout=10) as answer:  # noqa: S310 - our own
+            if answer.status == 200:
+                return
         time.sleep(0.3)
     raise RuntimeError(f"{url} was not ready within {READY_WITHIN:.0f} s")

@@ -196,6 +196,7 @@ startup:
   exec: {command: ["/usr/bin/test", "-e", "{{ index . 0 }}"]}
   periodSeconds: 2
   failureThreshold: 150
+  timeoutSeconds: 5
 liveness:
   {{- include "memwrit.touched" . | nindent 2 }}
   periodSeconds: 30
