@@ -21,8 +21,8 @@ PLACES = ("attic", "cellar", "garden", "harbour", "kitchen", "stable", "tower", 
 
 @dataclass(slots=True)
 class Books:
-    """What was asked and answered. `promised`: idempotency key → the memory's id, for every 201; `held`: memory → admission,
-    for every 202."""
+    """What was asked and answered. `promised`: idempotency key → memory, for every 201; `held`: memory → admission, for
+    every 202."""
 
     promised: dict[str, str] = field(default_factory=dict)
     held: dict[str, str] = field(default_factory=dict)

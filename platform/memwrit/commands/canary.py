@@ -69,7 +69,11 @@ class Canary:
         return str(known[0] if known else self.sent("/v1/spaces", {"name": SPACE}).must(201).body["id"])
 
     def search(self) -> Answer:
-        body = {"query": f"Where does the canary with the ring {self.word} sleep?", "filters": {"subjects": [self.subject]}, "k": 5}
+        body = {
+            "query": f"Where does the canary with the ring {self.word} sleep?",
+            "filters": {"subjects": [self.subject]},
+            "k": 5,
+        }
         return self.client.post("/v1/memories:search", body).must(200, 503)
 
     def forget(self) -> None:
