@@ -121,7 +121,9 @@ def _started(**_: object) -> None:
 
 @worker_process_shutdown.connect
 def _stopped(**_: object) -> None:
+    """In each of them, as its last act."""
     telemetry.stop()
+    telemetry.ended(os.getpid())
 
 
 @app.task(name="memwrit.work")  # type: ignore[untyped-decorator]

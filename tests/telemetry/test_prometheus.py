@@ -86,11 +86,20 @@ def test_what_several_processes_counted_is_told_as_one(tmp_path, serve):
     assert found["memwrit_search_duration_seconds_count", (web,)] == 2
     assert found["memwrit_held_open", (web,)] == 4, "a gauge is as the last process told it"
     assert text.count("# TYPE memwrit_verify_failures_total counter") == 1
+    before = found
     for pid in (first, second):
         prometheus.forget(tmp_path / "web", pid)
     found = samples(asked(port)[1])
     assert ("memwrit_held_open", (web,)) not in found, "a gauge goes with its process"
-    assert found["memwrit_verify_failures_total", (web, ("where", "ledger"))] == 7, "a count does not"
+    assert found == {key: value for key, value in before.items() if key != ("memwrit_held_open", (web,))}
+    assert sorted(each.name for each in (tmp_path / "web").iterdir()) == ["counter_0.db", "histogram_0.db"]
+    third = counted(tmp_path / "web", 10)
+    assert samples(asked(port)[1])["memwrit_verify_failures_total", (web, ("where", "ledger"))] == 17
+    prometheus.forget(tmp_path / "web", third)
+    prometheus.forget(tmp_path / "web", third)
+    found = samples(asked(port)[1])
+    assert found["memwrit_verify_failures_total", (web, ("where", "ledger"))] == 17
+    assert found["memwrit_search_duration_seconds_bucket", (web, ("le", "0.1"))] == 3
 
 
 def test_counts_begin_anew_with_the_main_process(tmp_path, serve):

@@ -9,11 +9,14 @@ The files hold names, labels and numbers: what `/metrics` shows.
 
 from __future__ import annotations
 
+import fcntl
 import hmac
 import os
 import shutil
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +24,7 @@ from foundation.telemetry.metrics import Instrument, Kind
 
 FOLDER = "PROMETHEUS_MULTIPROC_DIR"
 LATEST = "livemostrecent"
+COUNTED = ("counter", "histogram")
 ROOM = {"counter": 1 << 20, "histogram": 4 << 20, f"gauge_{LATEST}": 1 << 20}
 """Bytes of each of a process's files: about four times what every series of ours takes."""
 End = Callable[[], None]
@@ -33,10 +37,44 @@ def clear(folder: Path) -> None:
 
 
 def forget(folder: Path, pid: int) -> None:
-    """A process of the component has ended: its gauges go, its counts stay."""
-    from prometheus_client import multiprocess
+    """A process of the component has ended: its gauges go; its counts are added to those of others that have, so that
+    processes that come and go leave no more files than one."""
+    with _alone(folder.parent, fcntl.LOCK_EX):
+        (folder / f"gauge_{LATEST}_{pid}.db").unlink(missing_ok=True)
+        for kind in COUNTED:
+            ended = folder / f"{kind}_{pid}.db"
+            if ended.exists():
+                _add(ended, folder / f"{kind}_0.db")
 
-    multiprocess.mark_process_dead(pid, str(folder))  # type: ignore[no-untyped-call]
+
+def _add(ended: Path, to: Path) -> None:
+    """Write the counts of both into the place of the second, and remove the first."""
+    from prometheus_client.mmap_dict import MmapedDict
+
+    totals: dict[str, float] = defaultdict(float)
+    for file in (to, ended):
+        if file.exists():
+            for key, value, _, _ in MmapedDict.read_all_values_from_file(str(file)):  # type: ignore[no-untyped-call]
+                totals[key] += value
+    being_written = to.with_suffix(".new")
+    being_written.unlink(missing_ok=True)
+    merged = MmapedDict(str(being_written))  # type: ignore[no-untyped-call]
+    for key, value in totals.items():
+        merged.write_value(key, value, 0.0)  # type: ignore[no-untyped-call]
+    merged.close()  # type: ignore[no-untyped-call]
+    being_written.replace(to)
+    ended.unlink()
+
+
+@contextmanager
+def _alone(parent: Path, how: int) -> Iterator[None]:
+    """Nobody reads the files, in whichever process, while two of them become one."""
+    lock = os.open(parent / ".merging.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(lock, how)
+        yield
+    finally:
+        os.close(lock)
 
 
 class Metrics:
@@ -112,14 +150,18 @@ class Components:
         from prometheus_client.multiprocess import MultiProcessCollector
 
         families: dict[str, Any] = {}
-        for folder in sorted(each for each in self.parent.iterdir() if each.is_dir()):
-            files = [str(file) for file in sorted(folder.glob("*.db"))]
-            found: Iterable[Any] = MultiProcessCollector.merge(files)  # type: ignore[no-untyped-call]
+        with _alone(self.parent, fcntl.LOCK_SH):
+            merged = [(folder.name, MultiProcessCollector.merge(files)) for folder, files in self._files()]
+        for component, found in merged:
             for metric in found:
                 family = families.setdefault(metric.name, Metric(metric.name, metric.documentation, metric.type))
                 for sample in metric.samples:
-                    family.add_sample(sample.name, sample.labels | {"component": folder.name}, sample.value)
+                    family.add_sample(sample.name, sample.labels | {"component": component}, sample.value)
         yield from families.values()
+
+    def _files(self) -> list[tuple[Path, list[str]]]:
+        folders = sorted(each for each in self.parent.iterdir() if each.is_dir())
+        return [(folder, [str(file) for file in sorted(folder.glob("*.db"))]) for folder in folders]
 
 
 def serve(parent: Path, *, host: str, port: int, token: str = "") -> tuple[int, End]:
