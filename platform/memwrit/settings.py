@@ -129,7 +129,7 @@ PII_WORKERS = int(env.text("PII_WORKERS", "1"))
 PII_TIMEOUT = float(env.text("PII_TIMEOUT", "10"))
 PII_LANGUAGE = env.text("PII_LANGUAGE", "en")
 # Requests that may wait for a thread of one web process; more are refused (503) until fewer wait.
-WEB_QUEUE = env.whole("WEB_QUEUE", 64)
+WEB_QUEUE = env.whole("WEB_QUEUE", 16)
 MODELS = Path(env.text("MODELS", str(MEMWRIT_DATA / "models")))
 # Origins that outgoing requests may reach though they are http or private: `judge=http://127.0.0.1:8080`.
 EGRESS_ALLOW = env.listing("EGRESS_ALLOW")

@@ -29,6 +29,7 @@ class Answer:
     text: str
     etag: str = ""
     location: str = ""
+    retry_after: str = ""
 
     def must(self, *statuses: int) -> Answer:
         """Itself, if the status is one of these; else `Broken` with the problem's own words."""
@@ -75,7 +76,8 @@ class Line:
         came = self._connection.getresponse()
         text = came.read().decode()
         self._used = time.monotonic()
-        return Answer(came.status, _object(text), text, came.headers.get("ETag", ""), came.headers.get("Location", ""))
+        told = [came.headers.get(name, "") for name in ("ETag", "Location", "Retry-After")]
+        return Answer(came.status, _object(text), text, *told)
 
 
 def _object(text: str) -> dict[str, Any]:
