@@ -79,6 +79,7 @@ def _people(commands: Commands) -> None:
     create = _command(person, "create", "a person who signs in to the console", _deferred("create_person"))
     _owned(create)
     create.add_argument("--email", required=True)
+    create.add_argument("--name", default="person", help="as colleagues know him; it is shown beside what he did")
     create.add_argument("--password-stdin", action="store_true", help="read the password from standard input")
 
 

@@ -46,7 +46,10 @@ def warnings() -> list[str]:
     """What is allowed and should be known."""
     found = []
     if not (os.environ.get("SECRET_KEY") or os.environ.get("SECRET_KEY_FILE")):
-        found.append("SECRET_KEY is not set: each process makes its own, and sign-ins end with it")
+        found.append("SECRET_KEY is not set: each process makes its own")
+    public = urlsplit(settings.PUBLIC_URL)
+    if public.scheme != "https" and public.hostname not in LOCAL:
+        found.append("PUBLIC_URL is not https: people would sign in to the console in the clear")
     if not set(OWNERS) & set(connections):
         found.append("the owners' databases were not given: the tables' owner was not compared")
     if "prometheus" in settings.OTEL_METRICS and settings.METRICS_HOST not in LOCAL and not settings.METRICS_TOKEN:

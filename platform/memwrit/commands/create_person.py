@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 import sys
 
+from django.conf import settings
+
 from foundation.kernel.principal import Principal, Role
 from foundation.kernel.scope import tenant_scope
 from memwrit.commands.telling import known_tenant, one_id, tell
@@ -21,8 +23,10 @@ def run(arguments: argparse.Namespace) -> int:
             Principal.system(tenant_id),
             email=arguments.email,
             role=Role(arguments.role),
+            name=arguments.name,
             password=password,
             spaces=spaces,
         )
-    tell(arguments, {"tenant_id": str(tenant_id), "person_id": str(person.id), "role": arguments.role})
+    told = {"tenant_id": str(tenant_id), "person_id": str(person.id), "role": arguments.role}
+    tell(arguments, told | {"sign_in": f"{settings.PUBLIC_URL.rstrip('/')}/console/t/{tenant_id}/"})
     return 0

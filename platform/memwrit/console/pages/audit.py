@@ -30,7 +30,7 @@ from memwrit.console.views import Page
 from tenants.roles import POLICY
 from tenants.selectors import names_of, principals
 
-NAV = Nav("Audit", "audit", "audit.read", 70)
+NAV = Nav("Audit", "audit", "audit.read", 70, "Duties")
 PAGE = 50
 
 

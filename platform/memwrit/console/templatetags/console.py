@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from functools import cache
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 from django import template
 from django.contrib.staticfiles import finders
 from django.templatetags.static import static
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from foundation.kernel.clock import rfc3339
@@ -32,6 +33,18 @@ def short(id: Any) -> SafeString:
     """The end of an id, for people to tell one from another; the whole of it on hover and for screen readers."""
     text = str(id)
     return format_html('<code class="id" title="{}">…{}</code>', text, text[-8:])
+
+
+@register.filter
+def told(value: Any) -> SafeString | str:
+    """A value of an event's detail: ids and words as they are, lists one after another."""
+    if value is None or value in ([], {}):
+        return "none"
+    if isinstance(value, Mapping):
+        return format_html_join(", ", "{} {}", ((name, told(each)) for name, each in value.items()))
+    if isinstance(value, list | tuple):
+        return format_html_join(", ", "{}", ((told(each),) for each in value))
+    return format_html("<code>{}</code>", value)
 
 
 @register.simple_tag
