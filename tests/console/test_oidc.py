@@ -19,7 +19,9 @@ from foundation.kernel.scope import tenant_transaction
 from tenants import oidc
 from tenants.models import IdentityProvider, Session
 from tenants.providers import provider as kept
+from tenants.services.begin_session import begin_session
 from tenants.services.set_identity_provider import set_identity_provider
+from tests.console.house import PASSWORD
 from tests.console.watching import BROWSER, require_accessible
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning:authlib", "ignore:authlib.jose module")
@@ -288,3 +290,51 @@ def test_a_provider_is_set_on_what_was_seen_and_may_be_taken_away(organised):
 def test_a_provider_that_could_never_be_reached_is_refused(house, issuer):
     with house.scope(), pytest.raises(Validation):
         set_identity_provider(house.principal("admin"), provider=oidc.Provider(issuer, "memwrit"), version=0)
+
+
+# -- showing it again ---------------------------------------------------------------------------------------------------
+
+
+def again(page, sub, house):
+    """Signed in by the provider, and asked by a destructive act to show it again as `sub`."""
+    from tests.console.test_admin import stale
+
+    go(page, "anna", house)
+    stale(house)
+    page.goto("/console/admin/sign-in")
+    page.get_by_role("button", name="Take the provider away").click()
+    require_accessible(page)
+    page.get_by_role("link", name="Confirm with your organisation").click()
+    page.locator("input[name=sub]").fill(sub)
+    page.locator("input[name=sub]").press("Enter")
+    page.wait_for_url("**/console/**")
+
+
+def test_a_fresh_sign_in_at_the_provider_makes_the_session_fresh(stranger, organised):
+    again(stranger, "fresh", organised)
+    stranger.goto("/console/admin/sign-in")
+    stranger.get_by_role("button", name="Take the provider away").click()
+    assert "with their passwords only" in stranger.locator("#notices").inner_text()
+
+
+@pytest.mark.parametrize("sub", ["stale", "colleague"])
+def test_a_sign_in_that_was_not_just_now_or_is_another_persons_makes_nothing_fresh(stranger, organised, sub):
+    organised.person("auditor")
+    again(stranger, sub, organised)
+    assert "does not show who you are" in stranger.locator("main").inner_text()
+    (session,) = sessions_of(organised)
+    assert session.fresh_until < session.created_at
+
+
+def test_a_password_does_not_make_a_providers_session_fresh(organised, site):
+    from tests.console.test_admin import stale
+
+    with organised.scope():
+        cookie = begin_session(organised.person("admin"), via=Session.Via.OIDC, browser=BROWSER).text()
+    stale(organised)
+    client = Client(headers={"user-agent": BROWSER})
+    client.cookies["memwrit"] = cookie
+    answer = client.post("/console/admin/sign-in", {"do": "remove", "confirm_password": PASSWORD})
+    assert answer.status_code == 403
+    with organised.scope():
+        assert kept() is not None
