@@ -174,4 +174,7 @@ def ended(pid: int) -> None:
     if _process.folder is not None:
         from foundation.telemetry import prometheus
 
-        prometheus.forget(_process.folder, pid)
+        try:
+            prometheus.forget(_process.folder, pid)
+        except OSError as error:
+            log.warning("what an ended process counted was left as it was: %s", type(error).__name__)

@@ -119,6 +119,22 @@ def test_the_files_have_their_room_on_the_disk_before_anything_is_counted(tmp_pa
         assert file.stat().st_blocks * 512 >= file.stat().st_size >= 1 << 20, file.name
 
 
+def test_without_room_nothing_is_merged_and_nothing_lost(scraped, tmp_path, monkeypatch, caplog):
+    from foundation.telemetry import prometheus
+    from memwrit import telemetry
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    pid = counted(tmp_path / "tick", 3)
+    before = scraped()
+    monkeypatch.setattr(prometheus, "_allocate", full)
+    telemetry.ended(pid)
+    assert "left as it was: OSError" in caplog.text
+    ledger = ("memwrit_verify_failures_total", (("component", "tick"), ("where", "ledger")))
+    assert scraped()[ledger] == before[ledger] == 3
+
+
 def test_every_series_there_can_be_has_room(tmp_path):
     """With each of a hundred routes met by each of five methods and six statuses."""
     code = """

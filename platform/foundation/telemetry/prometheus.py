@@ -13,6 +13,7 @@ import fcntl
 import hmac
 import os
 import shutil
+import sys
 import threading
 from collections import defaultdict
 from collections.abc import Callable, Iterator
@@ -24,6 +25,7 @@ from foundation.telemetry.metrics import Instrument, Kind
 
 FOLDER = "PROMETHEUS_MULTIPROC_DIR"
 LATEST = "livemostrecent"
+SPARE = 1 << 16
 COUNTED = ("counter", "histogram")
 ROOM = {"counter": 1 << 20, "histogram": 4 << 20, f"gauge_{LATEST}": 1 << 20}
 """Bytes of each of a process's files: about four times what every series of ours takes."""
@@ -48,7 +50,7 @@ def forget(folder: Path, pid: int) -> None:
 
 
 def _add(ended: Path, to: Path) -> None:
-    """Write the counts of both into the place of the second, and remove the first."""
+    """Write the counts of both into the place of the second, and remove the first. Raises `OSError` without room."""
     from prometheus_client.mmap_dict import MmapedDict
 
     totals: dict[str, float] = defaultdict(float)
@@ -58,12 +60,19 @@ def _add(ended: Path, to: Path) -> None:
                 totals[key] += value
     being_written = to.with_suffix(".new")
     being_written.unlink(missing_ok=True)
+    _allocate(being_written, sum(_used(file) for file in (to, ended) if file.exists()) + SPARE)
     merged = MmapedDict(str(being_written))  # type: ignore[no-untyped-call]
     for key, value in totals.items():
         merged.write_value(key, value, 0.0)  # type: ignore[no-untyped-call]
     merged.close()  # type: ignore[no-untyped-call]
     being_written.replace(to)
     ended.unlink()
+
+
+def _used(file: Path) -> int:
+    """Bytes that are in use, as the file's head says."""
+    with file.open("rb") as opened:
+        return int.from_bytes(opened.read(4), sys.byteorder)
 
 
 @contextmanager
@@ -132,11 +141,15 @@ def _reserve(folder: Path) -> None:
     hole when the disk is full would end the process; raises `OSError` instead. What is mapped and never used is read
     by nobody."""
     for name, size in ROOM.items():
-        descriptor = os.open(folder / f"{name}_{os.getpid()}.db", os.O_RDWR | os.O_CREAT, 0o600)
-        try:
-            os.posix_fallocate(descriptor, 0, size)
-        finally:
-            os.close(descriptor)
+        _allocate(folder / f"{name}_{os.getpid()}.db", size)
+
+
+def _allocate(path: Path, size: int) -> None:
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        os.posix_fallocate(descriptor, 0, size)
+    finally:
+        os.close(descriptor)
 
 
 class Components:
