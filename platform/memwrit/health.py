@@ -5,6 +5,7 @@ Verdicts hold times and names of exceptions, never addresses, never content: bot
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -28,9 +29,19 @@ def healthz(request: HttpRequest) -> JsonResponse:
     return JsonResponse({"status": "ok"})
 
 
+warm = threading.Event()
+"""Set once this process has loaded its models, or has found that it cannot: `embedded.web`."""
+
+
 def readyz(request: HttpRequest) -> JsonResponse:
-    """503 while a dependency that every request needs is away; the worker's state is told and does not decide."""
+    """503 while a dependency that every request needs is away; the worker's state is told and does not decide.
+
+    Asked `?models`, also 503 until this process has loaded its models: whoever exchanges servers sends nobody to one
+    that would let him wait for them. Whoever starts the only one (`memwrit serve`) would only wait longer.
+    """
     needed = {name: _asked(check) for name, check in NEEDED.items()}
+    if "models" in request.GET:
+        needed["models"] = {"ok": warm.is_set()}
     ready = all(verdict["ok"] for verdict in needed.values())
     body = {"status": "ready" if ready else "unready", "checks": needed | _worker()}
     return JsonResponse(body, status=200 if ready else 503)

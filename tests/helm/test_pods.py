@@ -157,7 +157,7 @@ def test_the_web_server_lives_without_its_dependencies_and_is_ready_with_them():
     only = container(pods()["api"])
     assert only["livenessProbe"]["httpGet"]["path"] == "/healthz"
     assert only["startupProbe"]["httpGet"]["path"] == "/healthz"
-    assert only["readinessProbe"]["httpGet"]["path"] == "/readyz"
+    assert only["readinessProbe"]["httpGet"]["path"] == "/readyz?models"
     hosts = of_kind("ConfigMap")["main"]["data"]["ALLOWED_HOSTS"].split(",")
     for probe in ("startupProbe", "livenessProbe", "readinessProbe"):
         (header,) = only[probe]["httpGet"]["httpHeaders"]

@@ -1,5 +1,6 @@
 """`memwrit web` and `memwrit canary` as an operator runs them: a server on databases it was given, and a client of it."""
 
+import json
 import os
 import signal
 import socket
@@ -93,6 +94,24 @@ def test_a_canary_without_a_key_that_is_known_says_so_and_fails(served, web):
     refused = canary(served, url, "mw_00000000000000000000000000000000_0_0")
     assert refused.returncode == 1
     assert "came 401" in refused.stderr
+
+
+def test_a_server_that_is_asked_for_its_models_is_ready_once_it_has_loaded_them(web):
+    url, _ = web
+    limit = time.monotonic() + 120
+    while (told := readiness(f"{url}/readyz?models"))[0] != 200 and time.monotonic() < limit:
+        assert told[1]["models"] == {"ok": False}
+        time.sleep(0.2)
+    assert (told[0], told[1]["models"]) == (200, {"ok": True})
+    assert "models" not in readiness(f"{url}/readyz")[1]
+
+
+def readiness(url):
+    try:
+        with urllib.request.urlopen(url, timeout=10) as answer:
+            return answer.status, json.load(answer)["checks"]
+    except urllib.error.HTTPError as refused:
+        return refused.code, json.load(refused)["checks"]
 
 
 def test_the_web_process_was_given_no_owners_database(web):

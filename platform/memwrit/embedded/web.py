@@ -11,7 +11,7 @@ import threading
 from typing import Any
 
 from foundation.rest.shedding import Shed
-from memwrit import telemetry
+from memwrit import health, telemetry
 
 log = logging.getLogger("memwrit.web")
 
@@ -57,3 +57,5 @@ def warm() -> None:
         embedder().embed(["ready"])
     except Exception as error:
         log.warning("a model was not loaded: %s", type(error).__name__)
+    finally:
+        health.warm.set()
