@@ -233,7 +233,8 @@ def _unready(kube: Kube) -> list[str]:
     waiting = []
     for pod in kube.pods():
         told = {each["type"]: each["status"] for each in pod["status"].get("conditions", [])}
-        if told.get("Ready") != "True" and pod["status"]["phase"] != "Succeeded":
+        lasts = pod["metadata"]["ownerReferences"][0]["kind"] == "ReplicaSet"  # a job that failed is nobody's concern
+        if lasts and told.get("Ready") != "True":
             waiting.append(pod["metadata"]["name"])
     return waiting
 
