@@ -5,8 +5,6 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
-from django.db import connections
-from django.test.utils import CaptureQueriesContext
 
 from foundation.kernel import clock
 from foundation.kernel.clock import now
@@ -118,24 +116,6 @@ def test_others_are_denied_and_land_elsewhere(house, role):
 
 def test_an_officer_lands_here(house):
     assert Visitor(house, "compliance").get("")["Location"] == "/console/overview"
-
-
-def test_the_page_takes_as_many_queries_however_much_there_is(house):
-    """Six grouped queries stand behind it, beside the session's, the look's and each transaction's own."""
-    visitor = Visitor(house, "compliance")
-
-    def queries():
-        with CaptureQueriesContext(connections["default"]) as found:
-            assert visitor.get("overview").status_code == 200
-        return len(found)
-
-    queries()  # keys and caches of this process
-    few = queries()
-    for number in range(5):
-        house.memory(f"Kettle {number}.")
-        hold(house)
-    assert queries() == few
-    assert few <= 26
 
 
 def test_the_overview_is_drawn_and_accessible(house, as_role):

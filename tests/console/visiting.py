@@ -6,6 +6,7 @@ import html
 import re
 from typing import Any
 
+from django.db import connections
 from django.test import Client
 
 from tests.console.house import House
@@ -29,3 +30,17 @@ class Visitor:
 def text(response: Any) -> str:
     """What a reader sees of a page: no tags, one space between words."""
     return " ".join(html.unescape(re.sub(r"<[^>]+>", " ", response.content.decode())).split())
+
+
+def statements(visitor: Visitor, path: str) -> int:
+    """How many statements a page takes, of both databases; keys and caches of this process are warm by then."""
+    counted: list[str] = []
+
+    def watch(execute: Any, sql: str, params: Any, many: Any, context: Any) -> Any:
+        counted.append(sql)
+        return execute(sql, params, many, context)
+
+    assert visitor.get(path).status_code == 200, path
+    with connections["default"].execute_wrapper(watch), connections["keyring"].execute_wrapper(watch):
+        assert visitor.get(path).status_code == 200, path
+    return len(counted)
