@@ -107,6 +107,9 @@ def _backing_up(commands: Commands) -> None:
     restore = _command(commands, "restore", "bring a backup back, without what was erased since", _restore)
     restore.add_argument("--from", required=True, metavar="BACKUP", help="the folder that `backup` made")
     restore.add_argument("--replace", action="store_true", help="drop what the databases hold now")
+    does = "let a log in quarantine go on, visibly as another one"
+    recover = _command(commands, "recover", does, _deferred("recover"))
+    recover.add_argument("--tenant", required=True, metavar="ID")
 
 
 def _restore(arguments: argparse.Namespace) -> int:

@@ -1,5 +1,8 @@
 """A log whose database was put back goes on only where an operator says so, and then visibly as another one."""
 
+import json
+from argparse import Namespace
+
 import pytest
 from django.db import connections
 
@@ -106,3 +109,15 @@ def test_a_generation_that_cannot_be_read_is_no_first_one(tenant, put_back):
     with pytest.raises(Unavailable):
         generations.current(tenant)
     connections["default"].close()
+
+
+def test_the_command_tells_what_was_begun_and_what_was_abandoned(tenant, put_back, capsys):
+    from memwrit.commands.recover import run
+
+    assert run(Namespace(tenant=str(tenant), json=True)) == 0
+    assert json.loads(capsys.readouterr().out) == {
+        "tenant": str(tenant),
+        "generation": "2",
+        "entries": "1",
+        "abandoned": "1",
+    }
