@@ -24,13 +24,14 @@ class Stage:
     kube: Kube
     hosts: Hosts
     values: dict[str, Any]
+    address: str = ""
     key: str = ""
     space: str = ""
     promised: dict[str, str] = field(default_factory=dict)
     held: dict[str, str] = field(default_factory=dict)
 
     def writers(self) -> Writers:
-        return Writers(self.kube.address(), self.key, self.space)
+        return Writers(self.address, self.key, self.space)
 
 
 def install(stage: Stage) -> Facts:
@@ -148,8 +149,9 @@ def uninstall(stage: Stage) -> Facts:
 
 def equip(stage: Stage) -> None:
     """A tenant, and a space, for the writers."""
+    stage.address = stage.kube.address()
     stage.key = stage.key or release.admit_canary(stage.kube)
-    status, made = ask(stage.kube.address(), stage.key, "POST", "/v1/spaces", {"name": "inventory"}, "space-1")
+    status, made = ask(stage.address, stage.key, "POST", "/v1/spaces", {"name": "inventory"}, "space-1")
     if status not in (200, 201):
         raise Failed(f"no space: {status} {made}")
     stage.space = made["id"]
@@ -184,7 +186,7 @@ def _reckon(stage: Stage, books: Books) -> Facts:
 
 def _read(stage: Stage, path: str) -> int | str:
     for _ in range(5):
-        status, _body = ask(stage.kube.address(), stage.key, "GET", path)
+        status, _body = ask(stage.address, stage.key, "GET", path)
         if status == 200 or status in (404, 410):
             break
         time.sleep(1)
@@ -194,7 +196,7 @@ def _read(stage: Stage, path: str) -> int | str:
 def _pages(stage: Stage, path: str) -> list[dict[str, Any]]:
     found, cursor = [], ""
     while True:
-        status, page = ask(stage.kube.address(), stage.key, "GET", path + (f"&cursor={cursor}" if cursor else ""))
+        status, page = ask(stage.address, stage.key, "GET", path + (f"&cursor={cursor}" if cursor else ""))
         if status != 200:
             raise Failed(f"{path.partition('?')[0]} answers {status}")
         found += page["data"]
