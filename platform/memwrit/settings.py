@@ -18,6 +18,8 @@ DEBUG = False
 SECRET_KEY = env.text("SECRET_KEY") or secrets.token_urlsafe(48)
 ALLOWED_HOSTS = env.listing("ALLOWED_HOSTS", "127.0.0.1,localhost,[::1]")
 PUBLIC_URL = env.text("PUBLIC_URL", "http://127.0.0.1:8700")
+# How many proxies of ours a request passes: strangers are told apart by what the outermost one writes.
+PROXIES = env.whole("PROXIES", 0)
 ROOT_URLCONF = "memwrit.urls"
 WSGI_APPLICATION = "memwrit.wsgi.application"
 APPEND_SLASH = False

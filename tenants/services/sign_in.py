@@ -13,7 +13,7 @@ from foundation.kernel.models import Registry
 from foundation.kernel.principal import Principal
 from foundation.kernel.problems import RateLimited, Unauthenticated
 from foundation.kernel.scope import current_tenant, tenant_scope, tenant_transaction
-from foundation.rest.throttles import Buckets, Rate, network
+from foundation.rest.throttles import Buckets, Rate
 from tenants.models import Person, Session
 from tenants.passwords import require_password
 from tenants.roles import POLICY
@@ -29,8 +29,9 @@ addresses, clients = Buckets(), Buckets()
 def sign_in(*, tenant_id: UUID, email: str, password: str, browser: str, client: str) -> Ticket:
     """A new session of the person with this address and password. No scope is needed: the caller names the tenant.
 
-    `client` is the address the request came from. Raises `Unauthenticated`, which is the same (and takes as long) for
-    an unknown tenant, an unknown address and a wrong password; `RateLimited` by client and by address.
+    `client` is whose request it is (`foundation.rest.throttles.caller`). Raises `Unauthenticated`, which is the same
+    (and takes as long) for an unknown tenant, an unknown address and a wrong password; `RateLimited` by client and by
+    address.
     """
     spend_client(client)
     with tenant_scope(tenant_id):
@@ -54,8 +55,8 @@ def found(email: str) -> Person | None:
 
 
 def spend_client(client: str) -> None:
-    """One attempt from a network address; raises `RateLimited`."""
-    spend(clients, network(client), PER_CLIENT)
+    """One attempt of a client; raises `RateLimited`."""
+    spend(clients, client, PER_CLIENT)
 
 
 def spend_address(lookup: bytes) -> None:

@@ -10,7 +10,7 @@ import math
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from django.conf import settings
@@ -75,6 +75,14 @@ def credential_rate() -> Rate:
 
 def stranger_rate() -> Rate:
     return Rate(*getattr(settings, "RATE_LIMIT_STRANGERS", (100, 2.0)))
+
+
+def caller(meta: Mapping[str, str]) -> str:
+    """Whose request this is, as `network` names them. Behind proxies of ours (`settings.PROXIES`) that is what the
+    outermost of them wrote: every earlier word of the header is whatever the caller liked."""
+    behind = getattr(settings, "PROXIES", 0)
+    said = [part.strip() for part in meta.get("HTTP_X_FORWARDED_FOR", "").split(",") if part.strip()]
+    return network(said[-behind] if 0 < behind <= len(said) else meta.get("REMOTE_ADDR", ""))
 
 
 def network(address: str) -> str:

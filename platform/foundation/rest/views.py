@@ -138,8 +138,7 @@ class Endpoint(APIView):
         self._spend(throttles.credentials.take(f"{self.principal.tenant_id}:{name}", throttles.credential_rate()))
 
     def _throttle_stranger(self, request: Request) -> None:
-        address = throttles.network(request.META.get("REMOTE_ADDR", ""))
-        self._spend(throttles.strangers.take(address, throttles.stranger_rate()))
+        self._spend(throttles.strangers.take(throttles.caller(request.META), throttles.stranger_rate()))
 
     def _spend(self, standing: throttles.Standing) -> None:
         self.headers |= standing.headers()

@@ -13,6 +13,7 @@ from django.shortcuts import render
 from django.urls import reverse
 
 from foundation.kernel.problems import Unauthenticated
+from foundation.rest.throttles import caller
 from memwrit.console import sessions
 from memwrit.console.signing_in import Door
 from memwrit.console.views import SIGNED_IN, Page
@@ -34,7 +35,7 @@ class Leave(Door):
     http_method_names = ["get"]
 
     def get(self, request: HttpRequest, tenant: UUID) -> HttpResponse:
-        journey, url = leave(tenant, client=request.META.get("REMOTE_ADDR", ""), answer_at=answer_at())
+        journey, url = leave(tenant, client=caller(request.META), answer_at=answer_at())
         return _on_the_way(journey, url)
 
     def refused(self, request: HttpRequest, error: Unauthenticated) -> HttpResponse:
@@ -47,7 +48,7 @@ class LeaveAgain(Page):
     acts = {"GET": SIGNED_IN}
 
     def get(self, request: HttpRequest) -> HttpResponse:
-        client = request.META.get("REMOTE_ADDR", "")
+        client = caller(request.META)
         journey, url = leave(self.principal.tenant_id, client=client, answer_at=answer_at(), session=self.session)
         return _on_the_way(journey, url)
 
@@ -58,7 +59,7 @@ class Answer(Door):
     http_method_names = ["get"]
 
     def get(self, request: HttpRequest) -> HttpResponse:
-        journey, client = sessions.journey_of(request), request.META.get("REMOTE_ADDR", "")
+        journey, client = sessions.journey_of(request), caller(request.META)
         response = HttpResponseRedirect(reverse("console-home"), status=303)
         answer = request.GET.dict()
         if journey.session_id is not None:

@@ -9,7 +9,7 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 
 from foundation.kernel.problems import Unauthenticated
-from foundation.rest.throttles import network, stranger_rate, strangers
+from foundation.rest.throttles import caller, stranger_rate, strangers
 from tenants.oidc import Journey
 from tenants.services.sign_in import spend
 from tenants.sessions import LIFE, SignedIn, signed_in
@@ -37,7 +37,7 @@ def of(request: HttpRequest) -> SignedIn:
         return signed_in(request.COOKIES.get(name(), ""), browser(request))
     except Unauthenticated:
         if name() in request.COOKIES:
-            spend(strangers, network(request.META.get("REMOTE_ADDR", "")), stranger_rate())
+            spend(strangers, caller(request.META), stranger_rate())
         raise
 
 

@@ -13,6 +13,7 @@ from django.views import View
 
 from foundation.kernel.problems import Problem, Unauthenticated
 from foundation.rest import problems
+from foundation.rest.throttles import caller
 from memwrit.console import refusals, sessions
 from memwrit.console.forms import ServiceForm
 from memwrit.console.navigation import shown_to
@@ -82,7 +83,7 @@ class SignIn(Door):
         form = SignInForm(request.POST)
         if not form.is_valid():
             return self._show(form, tenant)
-        client = request.META.get("REMOTE_ADDR", "")
+        client = caller(request.META)
         try:
             ticket = sign_in(tenant_id=tenant, browser=sessions.browser(request), client=client, **form.cleaned_data)
         except Unauthenticated as refused:

@@ -16,7 +16,7 @@ from foundation.rest.etags import etag
 from governance import selectors
 from governance.models import Space
 from governance.services.spaces import DEFAULT_GRACE, create_space, delete_space, update_space
-from guard.selectors import policies_in_force
+from guard.selectors import policies_in_force, stored
 from memwrit.console.form_page import FormPage
 from memwrit.console.forms import ServiceForm
 from memwrit.console.navigation import Nav
@@ -115,7 +115,7 @@ class DeleteSpace(Page):
 
 
 def _policies() -> dict[UUID, str]:
-    return dict(policies_in_force().values_list("policy_id", "name"))
+    return {found.id: found.policy.name for found in map(stored, policies_in_force())}
 
 
 def _told(space: Space) -> dict[str, Any]:
