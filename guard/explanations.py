@@ -18,7 +18,7 @@ REASONS: Mapping[str, str] = MappingProxyType(
         "override-directive": "The text tells its reader to ignore earlier instructions.",
         "exfiltration": "The text asks that something be sent to a place outside.",
         "forged-provenance": "It claims a source or a speaker that its credential is not.",
-        "destructive-effect": "It records an action that deletes data or sends it away, and its source is not vouched for.",
+        "destructive-effect": "It records an action that deletes data or sends it away, and no one vouches for it.",
         # held
         "directive": "The text gives orders to whoever reads it, more than harmless memories do.",
         "encoded-directive": "Orders stand in a part of the text that is encoded so that a person would not read them.",
