@@ -35,7 +35,7 @@ class KnownVoice:
 
     first_seen: datetime
     trust: float
-    history: SourceHistory = SourceHistory()
+    history: SourceHistory = field(default_factory=SourceHistory)
 
 
 @dataclass(frozen=True, slots=True)

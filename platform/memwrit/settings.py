@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from datetime import timedelta
-from importlib.util import find_spec
+from importlib import import_module
 from pathlib import Path
 
 from memwrit import environment as env
@@ -62,9 +62,10 @@ TEMPLATES: list[dict[str, object]] = [
 # installed, so nothing is collected; their addresses change with their content.
 STATIC_URL = "/console/static/"
 STATICFILES_FINDERS = ["django.contrib.staticfiles.finders.FileSystemFinder"]
+HTMX = Path(import_module("django_htmx").__path__[0])
 STATICFILES_DIRS = [
     ("console", Path(__file__).resolve().parent / "console" / "static" / "console"),
-    ("django_htmx", Path(str(find_spec("django_htmx").origin)).parent / "static" / "django_htmx"),
+    ("django_htmx", HTMX / "static" / "django_htmx"),
 ]
 WHITENOISE_USE_FINDERS = True
 WHITENOISE_AUTOREFRESH = False

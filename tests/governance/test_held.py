@@ -53,7 +53,7 @@ def test_one_line_more_than_asked_for_says_that_there_are_more(agent, space, off
     first = held.lines(officer, Wanted(limit=1))
     assert len(first) == 2
     rest = held.lines(officer, Wanted(after=first[0].admission.id))
-    assert [each.admission.id for each in rest][0] == first[1].admission.id
+    assert next(iter(rest)).admission.id == first[1].admission.id
 
 
 def test_a_look_at_the_queue_is_an_event(agent, space, officer):

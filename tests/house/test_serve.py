@@ -41,7 +41,15 @@ class Served:
         return [*self.prefix, sys.executable, "-m", "memwrit.cli", *arguments, "--data", str(self.data)]
 
     def environment(self):
-        hidden = {*ALL, "MEMWRIT_DATA", "KMS", "AUDIT_PIN", "ERASURE_LEDGER", "KEYRING_COPIES", "DJANGO_SETTINGS_MODULE"}
+        hidden = {
+            *ALL,
+            "MEMWRIT_DATA",
+            "KMS",
+            "AUDIT_PIN",
+            "ERASURE_LEDGER",
+            "KEYRING_COPIES",
+            "DJANGO_SETTINGS_MODULE",
+        }
         kept = {name: value for name, value in os.environ.items() if name not in hidden}
         return kept | {"PYTHONPATH": f"{ROOT / 'platform'}:{ROOT}", "HOME": str(self.data.parent)}
 
