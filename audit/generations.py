@@ -14,14 +14,15 @@ from uuid import UUID
 from django.conf import settings
 from django.core.signals import setting_changed
 
-from foundation.kernel.problems import Unavailable
+from foundation.kernel.problems import Integrity, Unavailable
 
 FRESH = 5.0
 _seen: dict[UUID, tuple[float, int]] = {}
 
 
 def current(tenant: UUID) -> int:
-    """1 for a log that was never begun anew; at most 5 s old. Raises `Unavailable` where it cannot be read."""
+    """1 for a log that was never begun anew; at most 5 s old. Raises `Unavailable` where it cannot be read, and
+    `Integrity` for what is no number: that stops its tenant and no other."""
     at, number = _seen.get(tenant, (0.0, 0))
     if at and time.monotonic() - at < FRESH:
         return number
@@ -45,8 +46,10 @@ def _read(tenant: UUID) -> int:
         return int(_path(tenant).read_text(encoding="ascii"))
     except FileNotFoundError:
         return 1
-    except (OSError, ValueError) as error:
+    except OSError as error:
         raise Unavailable("A log's generation cannot be read.", retry_after=5) from error
+    except ValueError as error:
+        raise Integrity("A log's generation is no number.") from error
 
 
 def _path(tenant: UUID) -> Path:

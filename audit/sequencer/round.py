@@ -170,9 +170,12 @@ class Sequencer:
     def _stand(self, rows: Rows, tenant: UUID, head: HeadRow | None) -> None:
         """Hold head against pin; a pin left behind by a kill is to follow. Raises `Fault`."""
         try:
-            pin = pins().read(tenant)
+            self._hold(rows, tenant, head)
         except Integrity:
             raise Fault(Reason.PIN) from None
+
+    def _hold(self, rows: Rows, tenant: UUID, head: HeadRow | None) -> None:
+        pin = pins().read(tenant)
         if not checks.pinned(head, pin, _fetch(rows, tenant)) and head is not None:
             checks.checkpoint(head)
             _advance(pins(), [Move(tenant, pin, Pin(head.size, head.root, head.note))])

@@ -238,7 +238,7 @@ class ProvenanceShape(Shape):
     parents = Listing(child=RefField())
 
 
-class UsageShape(Shape):
+class MemoryUsageShape(Shape):
     reads = Integer()
     last_read_at = Moment(allow_null=True)
     confirmed = Integer()
@@ -265,5 +265,5 @@ class MemoryShape(Shape):
     episode = ObjectField(allow_null=True)
     provenance = ProvenanceShape()
     admission = ObjectField()
-    usage = UsageShape(required=False)  # of a memory that is read by its id
+    usage = MemoryUsageShape(required=False)  # of a memory that is read by its id
     receipt = ReceiptShape()

@@ -4,7 +4,6 @@ import json
 from argparse import Namespace
 
 import pytest
-from django.db import connections
 
 from audit import generations
 from audit.acts import Act
@@ -14,7 +13,7 @@ from audit.pin import pins
 from audit.sequencer import round as rounds
 from audit.services import sequence
 from audit.services.recover import behind, recover
-from foundation.kernel.problems import InProgress, Integrity, Unavailable
+from foundation.kernel.problems import InProgress, Integrity
 from foundation.kernel.scope import tenant_scope, tenant_transaction
 from tests.audit.build import admit, reason
 from tests.audit.test_sequence import lanes_afresh
@@ -103,12 +102,21 @@ def test_while_a_sequencer_leads_nothing_is_recovered(tenant, put_back):
     other.resign()
 
 
-def test_a_generation_that_cannot_be_read_is_no_first_one(tenant, put_back):
-    (pins().folder / f"{tenant}.generation").write_text("two")
-    generations._seen.clear()
-    with pytest.raises(Unavailable):
-        generations.current(tenant)
-    connections["default"].close()
+def test_a_generation_that_is_no_number_stops_its_tenant_and_no_other(tenant, other_tenant, superuser):
+    for one in (tenant, other_tenant):
+        with tenant_scope(one):
+            admit()
+    path = pins().folder / f"{tenant}.generation"
+    try:
+        path.write_text("two")
+        generations._seen.clear()
+        with pytest.raises(Integrity):
+            generations.current(tenant)
+        sequence.drain()
+    finally:
+        path.unlink()  # the pins are every test's
+        generations._seen.clear()
+    assert (reason(tenant, superuser), reason(other_tenant, superuser)) == ("pin", None)
 
 
 def test_the_command_tells_what_was_begun_and_what_was_abandoned(tenant, put_back, capsys):

@@ -12,6 +12,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from django.test import Client
 from oidc_provider_mock import User, app
+from playwright.sync_api import expect
 
 from foundation.kernel.ids import uuid7
 from foundation.kernel.problems import Validation, VersionConflict
@@ -314,7 +315,7 @@ def test_a_fresh_sign_in_at_the_provider_makes_the_session_fresh(stranger, organ
     again(stranger, "fresh", organised)
     stranger.goto("/console/admin/sign-in")
     stranger.get_by_role("button", name="Take the provider away").click()
-    assert "with their passwords only" in stranger.locator("#notices").inner_text()
+    expect(stranger.locator("#notices")).to_contain_text("with their passwords only")
 
 
 @pytest.mark.parametrize("sub", ["stale", "colleague"])

@@ -10,6 +10,7 @@ import argparse
 import hashlib
 import json
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from uuid import UUID
@@ -17,8 +18,10 @@ from uuid import UUID
 from tqdm import tqdm
 
 from audit.origin import DIRECTORY
+from audit.sequencer.rows import LEASE_SECONDS
 from audit.services import sequence
 from audit.services.recover import behind, recover
+from foundation.kernel.problems import InProgress
 from foundation.kernel.scope import tenant_scope
 from foundation.keyring import copies
 from governance import erasure_ledger
@@ -73,8 +76,21 @@ def _logs(arguments: argparse.Namespace) -> int:
     """Begin every log anew whose pin the database cannot meet, the directory's last."""
     lost = [tenant for tenant in (*tenants(), DIRECTORY) if behind(tenant)]
     for tenant in _shown(arguments, "logs", lost):
-        recover(tenant)
+        _recover(tenant)
     return len(lost)
+
+
+def _recover(tenant: UUID) -> None:
+    """Once the lease has ended that the dump brought along, or a sequencer that was killed."""
+    until = time.monotonic() + 2 * LEASE_SECONDS
+    while True:
+        try:
+            recover(tenant)
+            return
+        except InProgress:
+            if time.monotonic() > until:
+                raise
+            time.sleep(0.5)
 
 
 def _erasures(arguments: argparse.Namespace) -> int:
