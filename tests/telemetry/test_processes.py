@@ -20,7 +20,7 @@ from tests.workers.brokers import Valkey, free_port, kill_tree
 
 ROOT = Path(__file__).resolve().parents[2]
 CLI = [sys.executable, "-m", "memwrit.cli"]
-pytestmark = pytest.mark.timeout(400)
+pytestmark = pytest.mark.timeout(900)
 
 
 class Deployment:
@@ -65,7 +65,7 @@ class Deployment:
         with urllib.request.urlopen(sent, timeout=60) as answer:
             return answer.status
 
-    def _await(self, ready, within=120.0):
+    def _await(self, ready, within=300.0):
         limit = time.monotonic() + within
         while True:
             try:
