@@ -157,7 +157,9 @@ class Watch:
         read = self._store().read(tenant)
         with self._lock:
             _, held = self._seen.get(tenant, (0.0, None))
-            if held is not None and (read is None or read.size < held.size or _forks(read, held)):
+            if _went_back(held, read):  # or another thread read later than this one and was here first
+                read = self._store().read(tenant)
+            if _went_back(held, read):
                 raise Integrity("the pin of a log went back")
             self._seen[tenant] = time.monotonic(), read
         return read
@@ -167,8 +169,10 @@ class Watch:
         self._seen.clear()
 
 
-def _forks(read: Pin, held: Pin) -> bool:
-    return read.size == held.size and read.root != held.root
+def _went_back(held: Pin | None, read: Pin | None) -> bool:
+    if held is None or read is None:
+        return held is not None
+    return read.size < held.size or (read.size == held.size and read.root != held.root)
 
 
 def pins() -> FilePins:

@@ -6,7 +6,7 @@ import pytest
 from audit import manifest
 from audit.acts import Act
 from audit.event import Change
-from audit.pin import pins, watch
+from audit.pin import FilePins, pins, watch
 from audit.selectors import verify_elements
 from audit.services import sequence
 from audit.services.record import record
@@ -180,3 +180,24 @@ def test_a_pin_put_back_is_refused_by_a_process_that_saw_it(tenant, superuser):
     with pytest.raises(Integrity):
         watch.highest(tenant, fresh=0.0)
     check(memories)  # the held pin still serves
+
+
+def test_a_reader_overtaken_by_another_raises_no_alarm(tenant, superuser, monkeypatch):
+    """Threads of one process look at the pin together: the later look may be remembered before the earlier."""
+    memories = admitted(1)
+    sequence.drain()
+    watch.forget()
+    read, overtaken = FilePins.read, []
+
+    def slow(self, asked):
+        pin = read(self, asked)
+        if not overtaken:
+            overtaken.append(pin.size)
+            _advance_elsewhere(tenant)
+            watch.highest(tenant, fresh=0.0)
+        return pin
+
+    monkeypatch.setattr(FilePins, "read", slow)
+    assert watch.highest(tenant).size > overtaken[0]
+    check(memories)
+    assert reason(tenant, superuser) is None

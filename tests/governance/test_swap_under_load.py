@@ -25,7 +25,7 @@ from tests.governance.builders import admitted, drain, submission
 from tests.governance.swapping import OTHER, finish, numbers
 from tests.governance.test_forget import forget
 
-pytestmark = pytest.mark.timeout(300)
+pytestmark = pytest.mark.timeout(600)
 WORDS = ("kettle", "violin", "ticket", "invoice", "garden", "bridge", "coffee", "letter", "river", "doctor", "lamp")
 
 
@@ -56,7 +56,7 @@ class Load:
         self.threads.append(threading.Thread(target=loop, name=name))
         self.threads[-1].start()
 
-    def until(self, reached, seconds=90):
+    def until(self, reached, seconds=240):
         end = time.monotonic() + seconds
         while not reached() and not self.errors and time.monotonic() < end:
             time.sleep(0.05)
@@ -124,16 +124,16 @@ def at_work(tenant, agent, space, officer, settings, monkeypatch):
                 time.sleep(0.02)
 
         with watched(monkeypatch) as seen:
-            load.run("write", write)
-            load.run("look", look)
-            load.run("erased", look_for_the_erased)
-            load.run("work", work)
-            swap = swap_index.begin(Swap.Cause.OPERATOR, **asked)
-            for at, shown in enumerate(doomed):
-                forget(officer, subject=f"crm:{at}")
-                gone.add(shown.memory.cube.id)
-            load.until(lambda: swap_index.latest().state not in swap_index.OPEN)
-            load.end()
+            for name, act in (("write", write), ("look", look), ("erased", look_for_the_erased), ("work", work)):
+                load.run(name, act)
+            try:
+                swap = swap_index.begin(Swap.Cause.OPERATOR, **asked)
+                for at, shown in enumerate(doomed):
+                    forget(officer, subject=f"crm:{at}")
+                    gone.add(shown.memory.cube.id)
+                load.until(lambda: swap_index.latest().state not in swap_index.OPEN)
+            finally:
+                load.end()
         drain()
         done = finish(swap)
         return done, stable, [shown.memory.cube.id for shown in doomed], written, seen, load.counts
