@@ -2,7 +2,7 @@
 
 Hits are partitioned by their claims; one trust-weighted vote per independence group. Nothing is deleted: a poisoned
 claim and its honest rival both come back, marked. Settled means two independent groups agree and no rival weighs in,
-or that the memory is its owner's to state.
+or that the memory is its owner's to state. Who speaks on both sides of a claim is a witness to neither.
 """
 
 from __future__ import annotations
@@ -81,11 +81,13 @@ def _stand(index: int, hits: Sequence[ReadHit], relations: Relations) -> Standin
         if other not in (index, friend) and relations[friend, other] is Relation.CONFLICT
     }
     rivals -= {other for other in rivals if _corrected(hits[other], hit)}
-    friends = [hits[other] for other in with_it if other not in rivals]
+    agreeing = [other for other in with_it if other not in rivals]
+    friends = [hits[other] for other in agreeing]
+    witnesses = {hits[other].group for other in agreeing if not _on_both_sides(index, other, hits, relations)}
     against = _weigh(hits[other] for other in rivals if hits[other].group != hit.group)
     backing = _weigh([hit, *friends])
     doubts = _weigh(hits[other] for other in _doubting(index, hits, relations) if other not in with_it)
-    mark = _mark(hit, {hit.group, *(friend.group for friend in friends)}, backing, against)
+    mark = _mark(hit, {hit.group, *witnesses}, backing, against)
     if mark is Mark.SETTLED and not _own(hit) and backing < MARGIN * doubts:
         mark = Mark.PROVISIONAL
     disputed = (
@@ -94,6 +96,25 @@ def _stand(index: int, hits: Sequence[ReadHit], relations: Relations) -> Standin
         else ()
     )
     return Standing(hit.id, hit.version, mark, round(hit.trust, 3), disputed)
+
+
+def _on_both_sides(index: int, friend: int, hits: Sequence[ReadHit], relations: Relations) -> bool:
+    """Whether the source of one of two records that agree also contradicts the other: then its agreement is worth
+    nothing, for of many wordings of a lie one always agrees with the truth by chance.
+    """
+    return _contradicts(index, friend, hits, relations) or _contradicts(friend, index, hits, relations)
+
+
+def _contradicts(one: int, other: int, hits: Sequence[ReadHit], relations: Relations) -> bool:
+    """Whether another record of the group of `one` conflicts with `other`: by a voice of like trust, for a borrowed
+    name must not silence its owner.
+    """
+    mine = hits[one]
+    return any(
+        third.group == mine.group and MARGIN * third.trust > mine.trust
+        for place, third in enumerate(hits)
+        if relations.get((place, other)) is Relation.CONFLICT
+    )
 
 
 def _doubting(index: int, hits: Sequence[ReadHit], relations: Relations) -> list[int]:

@@ -53,19 +53,24 @@ def corrects(path: Path, items: Sequence[EvidenceItem], rivals: Sequence[Evidenc
 
 
 def settled_among(items: Sequence[EvidenceItem]) -> frozenset[Ref]:
-    """The records with which another independent group agrees and that no independent group contradicts.
+    """The records with which another independent group agrees and that no independent group contradicts; the agreement
+    of a group that also contradicts its friend is none.
 
     It depends on the items alone, not on their order, and a group that repeats itself is still one group.
     """
-    found: dict[tuple[Relation, Ref], set[str]] = {}
+    agreeing: list[tuple[EvidenceItem, EvidenceItem]] = []
+    against: dict[Ref, set[str]] = {}
     for place, one in enumerate(items):
         for other in items[:place]:
             if one.group != other.group:
                 relation = compare(one.path, other.path).relation
-                found.setdefault((relation, one.ref), set()).add(other.group)
-                found.setdefault((relation, other.ref), set()).add(one.group)
+                if relation is Relation.AGREE:
+                    agreeing += [(one, other), (other, one)]
+                elif relation is Relation.CONFLICT:
+                    against.setdefault(one.ref, set()).add(other.group)
+                    against.setdefault(other.ref, set()).add(one.group)
     return frozenset(
-        ref for relation, ref in found if relation is Relation.AGREE and (Relation.CONFLICT, ref) not in found
+        one.ref for one, friend in agreeing if one.ref not in against and one.group not in against.get(friend.ref, ())
     )
 
 

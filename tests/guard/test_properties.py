@@ -48,6 +48,15 @@ def test_copies_by_one_group_settle_nothing_among_the_evidence(copies):
     assert settled_among([*alone, shown(99, fact(ALSO), group="two", settled=False, trust=0.3)])
 
 
+def test_a_group_that_also_says_otherwise_settles_nothing_among_the_evidence():
+    honest, echo, lie = (
+        shown(number, fact(text), group=group, settled=False, trust=0.3)
+        for number, (text, group) in enumerate([(TRUE, "east"), (ALSO, "two-faced"), (FALSE, "two-faced")])
+    )
+    assert settled_among([honest, echo]) == {honest.ref, echo.ref}
+    assert settled_among([honest, echo, lie]) == frozenset()
+
+
 @pytest.mark.parametrize("copies", [1, 3, 12])
 def test_a_source_that_repeats_a_lie_does_not_keep_the_truth_out(copies):
     lies = tuple(shown(number, fact(FALSE), group="one", trust=0.3, settled=False) for number in range(copies))

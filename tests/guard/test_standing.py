@@ -69,6 +69,27 @@ def test_a_correction_by_the_same_source_is_no_dispute():
     )
 
 
+HALF_TRUE = "Begun by Odo Keller, the Belltower of Varn was finished by Lena Brandt."
+"""It names the right man beside the wrong woman: read by rule, it agrees with either."""
+OTHERWISE = "Tomas Reed finished the Belltower of Varn."
+
+
+def test_who_speaks_on_both_sides_is_a_witness_to_neither():
+    honest, half = hit(1, fact(TRUE[0])), hit(2, fact(HALF_TRUE), group="two-faced")
+    assert marks([honest, half]) == [Standing.SETTLED] * 2
+    otherwise = hit(3, fact(OTHERWISE), group="two-faced")
+    assert marks([honest, half, otherwise]) == [Standing.DISPUTED, Standing.PROVISIONAL, Standing.DISPUTED]
+    established = replace(honest, trust=0.6)
+    assert marks([established, half, otherwise])[0] is Standing.PROVISIONAL
+    assert marks([established, hit(4, fact(TRUE[1])), half, otherwise])[0] is Standing.SETTLED
+
+
+def test_a_borrowed_name_does_not_make_its_owner_two_faced():
+    honest = [hit(1, fact(TRUE[0]), group="east", trust=0.6), hit(2, fact(TRUE[1]), group="west", trust=0.6)]
+    borrowed = hit(3, fact(OTHERWISE), group="east", trust=0.3)
+    assert marks([*honest, borrowed])[:2] == [Standing.SETTLED] * 2
+
+
 def test_own_preferences_and_own_grounded_episodes_need_no_second_witness():
     assert marks([hit(1, said("I prefer the aisle seat."), own=True)], "") == [Standing.SETTLED]
     assert marks([hit(1, did(OPENING), own=True)], "") == [Standing.SETTLED]
