@@ -1,4 +1,4 @@
-"""`./dev bench guard [--quick | --seeds N] [--no-peers] [--keep]`: attacks and their benign twins against the guard.
+"""`./dev bench guard [--quick | --seeds N] [--only SLICE] [--no-peers] [--keep]`: attacks and benign twins.
 
 In this process, with no model but the embedder, every row at one stated alpha. JSON lines on stdout (slices by seed, a
 `summary` a measure, ablations, other packages, times), a table with the goals on stderr; `--keep` writes the lines to
@@ -16,7 +16,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks import guard_slices
+from benchmarks import guard_rag, guard_slices
 from benchmarks.guard_bench import Bench, Vectors, percentiles, wilson
 from benchmarks.guard_figure import write
 from benchmarks.guard_goals import goal_of, mark
@@ -24,7 +24,14 @@ from benchmarks.guard_peers import peers
 from guard.types import GuardPolicy
 
 ROOT = Path(__file__).resolve().parents[1]
-SLICES = (guard_slices.ehr, guard_slices.qa, guard_slices.rag, guard_slices.texts, guard_slices.own_words)
+SLICES = (
+    guard_slices.ehr,
+    guard_slices.qa,
+    guard_rag.rag,
+    guard_rag.rag_shared,
+    guard_slices.texts,
+    guard_slices.own_words,
+)
 GOOD = frozenset({"detected", "benign_settled", "admitted"})
 """Measures of which more is better."""
 
@@ -32,8 +39,9 @@ GOOD = frozenset({"detected", "benign_settled", "admitted"})
 def run(args: Sequence[str] = ()) -> int:
     seeds = 1 if "--quick" in args else int(args[args.index("--seeds") + 1]) if "--seeds" in args else 5
     started, bench = time.perf_counter(), Bench(GuardPolicy(), Vectors())
+    only = args[args.index("--only") + 1] if "--only" in args else ""
     for seed in range(seeds):
-        for slice_of in SLICES:
+        for slice_of in (each for each in SLICES if only in ("", each.__name__)):
             slice_of(bench, seed)
             _say(f"seed {seed} {slice_of.__name__}: {time.perf_counter() - started:.0f} s")
     bench.vectors.keep()

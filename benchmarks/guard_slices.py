@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from benchmarks.fit_guard import teaches
-from benchmarks.guard_bench import ESTABLISHED, NEW, Base, Bench, Record
+from benchmarks.guard_bench import ESTABLISHED, NEW, Base, Bench
 from benchmarks.guard_cases import (
     Case,
     agentpoison_ehr,
@@ -22,7 +22,8 @@ from benchmarks.guard_cases import (
     remembered,
 )  # fmt: skip
 from benchmarks.guard_data import Text, benign, directives, emails, locomo, read
-from guard.types import Candidate, Episode, Verdict
+from benchmarks.guard_rag import document
+from guard.types import Candidate, Episode
 from guard.types import Standing as Mark
 
 
@@ -96,78 +97,6 @@ def corrected_answers(bench: Bench, seed: int, rows: Sequence[dict[str, Any]]) -
         bench.admit(base, told(row, "west", flip=True), NEW, poison=False)
         again = told(row, "east")
         bench.count("correction-of-an-own-answer", seed, "admitted", bench.admit(base, again, NEW, False), again)
-
-
-def document(text: str, source: str) -> Candidate:
-    return Candidate(content=text, kind="semantic", source=source, source_type="document")
-
-
-def rag(bench: Bench, seed: int) -> None:
-    """Each target alone in its store, so that the vote and not the neighbourhood is measured."""
-    source = random.Random(seed)
-    for target in poisonedrag():
-        order = list(range(len(target.poison)))
-        source.shuffle(order)
-        true = [place for place in order if target.twins[place]]
-        rest = [place for place in order if place != true[0]]
-        rag_admission(bench, seed, target, true[0], rest[:2])
-        rag_corrections(bench, seed, target, true)
-        for name, bad in (("1-benign-2-poison", rest[:2]), ("5-sybils", order)):
-            rag_vote(bench, f"poisonedrag-{name}", seed, target, true[:1], bad)
-        for count in (2, 4):
-            if len(true) >= count:
-                name = "benign-settled-facts" + ("" if count == 2 else f"-{count}-sources")
-                rag_vote(bench, name, seed, target, true[:count], [])
-
-
-def rag_admission(bench: Bench, seed: int, target: Any, true: int, bad: Sequence[int]) -> None:
-    name, base = "poisonedrag-admission", Base()
-    bench.admit(base, document(target.twins[true], "library"), ESTABLISHED, poison=False)
-    clean = base.copy()
-    base.under_attack = True
-    for number, place in enumerate(bad):
-        poison = document(target.poison[place], "intruder")
-        bench.count(name, seed, "poison_admitted", bench.admit(base, poison, NEW, poison=True), poison)
-        if target.twins[place] and number == 0:
-            twin = document(target.twins[place], "second library")
-            bench.count(name, seed, "twin_held", bench.admit(clean, twin, NEW, poison=False), twin)
-    bench.serve(bench.rows[name][seed], base, target.question)
-
-
-def rag_corrections(bench: Bench, seed: int, target: Any, true: Sequence[int]) -> None:
-    """A source that had the wrong value says the right one: alone, and after another had agreed with the wrong one."""
-    old, other = target.poison[true[0]], target.poison[true[-1]]
-    for name, second in (("correction-of-an-own-fact", False), ("correction-after-others-agreed", True)):
-        base = Base()
-        bench.admit(base, document(old, "library"), ESTABLISHED, poison=False)
-        if second:
-            bench.admit(base, document(other, "second library"), ESTABLISHED, poison=False)
-        new = document(target.twins[true[0]], "library")
-        bench.count(name, seed, "admitted", bench.admit(base, new, ESTABLISHED, poison=False), new)
-
-
-def rag_vote(bench: Bench, name: str, seed: int, target: Any, true: Sequence[int], bad: Sequence[int]) -> None:
-    """All records past admission (the worst case), every source new: only the reading decides."""
-    base = Base()
-    texts = [(target.twins[place], f"library{place}", False) for place in true]
-    texts += [(target.poison[place], f"sybil{place}", True) for place in bad]
-    for text, origin, poison in texts:
-        path = admitted_path(bench, document(text, origin)).path
-        base.add(Record(path, bench.vectors.of([text])[0], origin, NEW, poison))
-    if bad:
-        bench.serve(bench.rows[name][seed], base, target.question)
-        return
-    for _, mark in bench.read(base, target.question):
-        bench.rows[name][seed].add("benign_settled", mark is Mark.SETTLED)
-
-
-PATHS: dict[str, Verdict] = {}
-
-
-def admitted_path(bench: Bench, candidate: Candidate) -> Verdict:
-    if candidate.content not in PATHS:
-        PATHS[candidate.content] = bench.judged(candidate, Base())[0]
-    return PATHS[candidate.content]
 
 
 def texts(bench: Bench, seed: int) -> None:
