@@ -2,15 +2,18 @@
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass, field
 from enum import StrEnum
 from uuid import UUID
 
 from foundation.kernel.canonical import canonical
 from governance.holds import holds_on
 from governance.models import LineageEdge, MemCube, State, SubjectLink, Version
+from governance.retention.keeping import Keeping, kept
 from guard.lessons.erasing import doomed_by
+
+Spares = Callable[[Collection[UUID]], Collection[UUID]]
 
 
 class Relation(StrEnum):
@@ -39,19 +42,20 @@ class Selection:
 
 @dataclass(frozen=True, slots=True)
 class Cascade:
-    """The records of an erasure with their relations, and which of them legal holds keep."""
+    """The records of an erasure with their relations, and which of them legal holds keep, or else a minimum."""
 
     relations: dict[UUID, Relation]
     revs: dict[UUID, int]
     versions: int
     held: dict[UUID, list[UUID]]
     lessons: int = 0
+    kept: dict[UUID, Keeping] = field(default_factory=dict)
 
     @property
     def manifest(self) -> str:
-        """A hash of exactly what will be done: any change of a record, a relation or a hold changes it."""
+        """A hash of exactly what will be done: any change of a record, a relation or of what keeps it changes it."""
         items = [
-            [str(cube_id), self.revs[cube_id], relation.value, cube_id in self.held]
+            [str(cube_id), self.revs[cube_id], relation.value, cube_id in self.held or cube_id in self.kept]
             for cube_id, relation in sorted(self.relations.items())
         ]
         return "sha256:" + hashlib.sha256(canonical(items)).hexdigest()
@@ -67,23 +71,27 @@ class Cascade:
             "derived_partial": by_relation[Relation.DERIVED_PARTIAL],
             "shared": by_relation[Relation.SHARED],
             "held": len(self.held),
+            "exempted": len(self.kept),
             "lessons": self.lessons,
         }
 
 
-def cascade(selection: Selection) -> Cascade:
-    """Everything the selection reaches (inside a transaction)."""
+def cascade(selection: Selection, spares: Spares = lambda _: ()) -> Cascade:
+    """Everything the selection reaches (inside a transaction). `spares`: of records derived from it, those that stay,
+    with what is derived from them."""
     named = {cube.id: cube for cube in _named(selection)}
     relations = {cube_id: _first_relation(cube, selection) for cube_id, cube in named.items()}
-    _descend(relations)
+    _descend(relations, spares)
     _tell_derived(relations)
     cubes = {cube.id: cube for cube in MemCube.objects.filter(id__in=relations).exclude(state=State.FORGOTTEN)}
+    held = holds_on(cubes.values())
     return Cascade(
         relations={cube_id: relations[cube_id] for cube_id in cubes},
         revs={cube_id: cube.rev for cube_id, cube in cubes.items()},
         versions=Version.objects.filter(memcube_id__in=cubes).count(),
-        held=holds_on(cubes.values()),
+        held=held,
         lessons=len(doomed_by(cubes, selection.subject_id)),
+        kept=kept(cube for cube in cubes.values() if cube.id not in held),
     )
 
 
@@ -105,11 +113,12 @@ def _first_relation(cube: MemCube, selection: Selection) -> Relation:
     return Relation.SHARED if selection.subject_id and others else Relation.NAMED
 
 
-def _descend(relations: dict[UUID, Relation]) -> None:
+def _descend(relations: dict[UUID, Relation], spares: Spares) -> None:
     """Add what is derived, until nothing more is: sole where every parent is erased at once, else partial."""
     frontier = set(relations)
     while frontier:
-        parents = _parents(_children(frontier) - relations.keys())
+        children = _children(frontier) - relations.keys()
+        parents = _parents(children.difference(spares(children)))
         # A sibling found in this round may be the parent that makes another wholly derived: decide again next round.
         for child, ancestors in parents.items():
             sole = all(relations.get(each, Relation.SHARED).at_once for each in ancestors)

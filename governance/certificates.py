@@ -3,7 +3,7 @@
 import base64
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -21,6 +21,7 @@ from foundation.keyring import keys
 from foundation.keyring.kms import Assurance
 from foundation.search.models import Generation, Swap
 from governance.models import Certificate, ErasureItem, ErasureRequest
+from governance.retention.keeping import Keeping
 
 INDEX_KEY = "the pseudonymised search index of earlier backups, until it is re-keyed"
 NOT_COVERED = (
@@ -37,15 +38,17 @@ def issue(
     destroyed: Event,
     *,
     values_held: int = 0,
+    exempted: Collection[Keeping] = (),
 ) -> Certificate:
     """Sign and keep a certificate for what the request has destroyed so far (inside a transaction). `destroyed` is the
     event that tells of the keys' destruction; `values_held` counts the subject's identifiers that a hold on another
-    record keeps."""
+    record keeps; `exempted` tells the minima that keep records back."""
     certificate_id = uuid7()
     principal = Principal.system(current_tenant())
     event = record(principal, Act.CERTIFICATE_ISSUE, target=Target("certificate", certificate_id, None))
     event_ids = [destroyed.id, event.id]
-    body = _body(certificate_id, request, items, destruction, event_ids) | {"identifiers_held": values_held}
+    body = _body(certificate_id, request, items, destruction, event_ids)
+    body |= {"identifiers_held": values_held, "exemptions": _exemptions(exempted)}
     return _signed(certificate_id, request, body, event_ids)
 
 
@@ -145,7 +148,7 @@ def _body(
         "erased": steps[ErasureItem.Step.PURGED],
         "held": steps[ErasureItem.Step.HELD],
         "awaiting_deadline": steps[ErasureItem.Step.PLANNED] + steps[ErasureItem.Step.FROZEN],
-        "exempted": 0,
+        "exempted": steps[ErasureItem.Step.RETAINED],
         "records": sorted(str(item.memcube_id) for item in items if item.step == ErasureItem.Step.PURGED),
         "key_destruction": [_evidence(shard) for shard in destruction.shards],
         "assurance": destruction.assurance,
@@ -157,6 +160,16 @@ def _body(
         "not_covered": list(NOT_COVERED),
         "events": [str(event_id) for event_id in event_ids],
     }
+
+
+def _exemptions(exempted: Collection[Keeping]) -> list[dict[str, Any]]:
+    """By which version of which policy how many records are kept, and until when the last of them is."""
+    policies = sorted({(str(each.policy_id), each.version) for each in exempted})
+    found = {key: [each.until for each in exempted if (str(each.policy_id), each.version) == key] for key in policies}
+    return [
+        {"policy": policy, "version": version, "records": len(ends), "until": rfc3339(max(ends))}
+        for (policy, version), ends in found.items()
+    ]
 
 
 def _evidence(shard: Any) -> dict[str, Any]:

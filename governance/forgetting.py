@@ -30,6 +30,7 @@ from governance.models import (
     SubjectLink,
     Version,
 )
+from governance.retention.keeping import kept
 from guard.optional_judge import opinions
 from guard.pii import vault
 from guard.pii.vault import Doomed
@@ -70,16 +71,17 @@ def keys_of(ids: Sequence[UUID]) -> dict[UUID, list[UUID]]:
 
 
 def doom_values(version_ids: Collection[UUID], subject_id: UUID | None = None) -> Doomed:
-    """Doom the pseudonyms' values that die with these versions and with the subject; a legal hold keeps those that a
-    record under it uses."""
-    return vault.doom(version_ids, subject_id, held=_under_hold)
+    """Doom the pseudonyms' values that die with these versions and with the subject; a legal hold, or a minimum, keeps
+    those that a record under it uses."""
+    return vault.doom(version_ids, subject_id, held=_bound)
 
 
-def _under_hold(version_ids: Collection[UUID]) -> set[UUID]:
-    """Those of the versions whose records a legal hold covers (inside a transaction)."""
+def _bound(version_ids: Collection[UUID]) -> set[UUID]:
+    """Those of the versions whose records a legal hold or a minimum keeps (inside a transaction)."""
     versions = dict(Version.objects.filter(id__in=list(version_ids)).values_list("id", "memcube_id"))
-    held = holds_on(MemCube.objects.filter(id__in=set(versions.values())))
-    return {version_id for version_id, cube_id in versions.items() if cube_id in held}
+    cubes = list(MemCube.objects.filter(id__in=set(versions.values())))
+    bound = holds_on(cubes).keys() | kept(cubes).keys()
+    return {version_id for version_id, cube_id in versions.items() if cube_id in bound}
 
 
 def shred(

@@ -3,6 +3,8 @@
 from collections.abc import Iterable
 from uuid import UUID
 
+from django.db.models import Q
+
 from foundation.kernel.problems import FieldError
 from foundation.kernel.problems import LegalHold as UnderHold
 from governance.models import LegalHold, MemCube
@@ -13,6 +15,18 @@ def holds_on(cubes: Iterable[MemCube]) -> dict[UUID, list[UUID]]:
     placed = list(LegalHold.objects.filter(state=LegalHold.State.PLACED).order_by("id"))
     covering = ((cube.id, [hold.id for hold in placed if covers(hold, cube)]) for cube in cubes)
     return {cube_id: holds for cube_id, holds in covering if holds}
+
+
+def held_by_any() -> Q:
+    """The records that a placed hold covers, as a condition (inside a transaction): exactly those of `holds_on`."""
+    condition = Q(pk__in=[])
+    for hold in LegalHold.objects.filter(state=LegalHold.State.PLACED):
+        condition |= Q(id__in=hold.memcube_ids)
+        if hold.space_id:
+            condition |= Q(space_id=hold.space_id)
+        if hold.subject_id:
+            condition |= Q(subject_ids__contains=[hold.subject_id])
+    return condition
 
 
 def covers(hold: LegalHold, cube: MemCube) -> bool:

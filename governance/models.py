@@ -8,6 +8,7 @@ from django.db import models
 
 from foundation.kernel.clock import now
 from foundation.kernel.models import TenantOwned
+from governance.retention.models import RetentionPolicyRecord, RetentionPolicyVersion  # noqa: F401 - this app's too
 
 
 class Kind(models.TextChoices):
@@ -46,6 +47,7 @@ class Space(TenantOwned):
     version = models.PositiveIntegerField(default=1)
     pii_policy_id = models.UUIDField(null=True)
     retention_policy_id = models.UUIDField(null=True)
+    retention_since = models.DateTimeField(null=True)  # that policy was named
     delete_grace = models.DurationField()
     merge_duplicates = models.BooleanField(default=False)
     strength = models.FloatField(default=0.0)  # how much a faded memory loses in the order of results
@@ -97,6 +99,11 @@ class MemCube(TenantOwned, Header):
             ),
             models.Index(
                 fields=["tenant_id", "expires_at"], condition=models.Q(expires_at__isnull=False), name="memcube_expiry"
+            ),
+            models.Index(
+                fields=["tenant_id", "space_id", "created_at"],
+                condition=~models.Q(state=State.FORGOTTEN),
+                name="memcube_age",
             ),
         ]
 
@@ -245,6 +252,7 @@ class Retrieval(TenantOwned):
     at = models.DateTimeField(default=now)
     hits = models.JSONField()
     withheld = models.PositiveIntegerField(default=0)
+    took_ms = models.PositiveIntegerField(null=True)  # from the question to this row, as its process measured it
 
 
 class RetrievalHit(TenantOwned):
@@ -332,6 +340,7 @@ class ErasureItem(TenantOwned):
         FROZEN = "frozen"
         PURGED = "purged"
         HELD = "held"
+        RETAINED = "retained"
 
     request_id = models.UUIDField()
     memcube_id = models.UUIDField()

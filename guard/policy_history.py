@@ -5,14 +5,14 @@ Every function works inside the tenant's transaction.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from foundation.kernel.problems import NotFound
-from guard.models import GuardPolicyVersion, PiiPolicyRecord, PiiPolicyVersion
+from guard.models import GuardPolicyVersion
 from guard.pii.policy import PiiPolicy, Rule
+from guard.selectors import PII_POLICIES
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,11 +26,8 @@ class Made:
 
 def pii_versions(policy_id: UUID) -> list[Made]:
     """The versions of one policy; raises `NotFound`."""
-    record: PiiPolicyRecord | None = PiiPolicyRecord.objects.filter(id=policy_id).first()
-    if record is None:
-        raise NotFound
-    rows = PiiPolicyVersion.objects.filter(policy_id=policy_id).order_by("-number")
-    return [Made(row.value(record.name), row.principal_id, row.created_at) for row in rows]
+    rows = PII_POLICIES.history(policy_id)
+    return [Made(row.value(row.name), row.principal_id, row.created_at) for row in rows]
 
 
 def guard_versions() -> list[GuardPolicyVersion]:
@@ -45,7 +42,11 @@ def said(policy: PiiPolicy) -> dict[str, str]:
 
 def differences(old: PiiPolicy, new: PiiPolicy) -> Sequence[tuple[str, str, str]]:
     """(of what, as it was, as it is), where two versions say something else; "" where one says nothing."""
-    before, after = said(old), said(new)
+    return told_apart(said(old), said(new))
+
+
+def told_apart(before: Mapping[str, str], after: Mapping[str, str]) -> Sequence[tuple[str, str, str]]:
+    """As `differences`, of whatever two versions say, one line a thing they say it of."""
     names = [*before, *(name for name in after if name not in before)]
     return [(name, before.get(name, ""), after.get(name, "")) for name in names if before.get(name) != after.get(name)]
 

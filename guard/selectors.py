@@ -9,7 +9,7 @@ from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
-from django.db.models import F, OuterRef, QuerySet, Subquery
+from django.db.models import QuerySet
 
 from foundation.kernel.problems import FieldError, NotFound, Validation
 from foundation.kernel.rows import execute, select
@@ -17,7 +17,9 @@ from foundation.kernel.scope import current_work, tenant_transaction
 from guard.models import CalibrationVersion, GuardPolicyVersion, PiiPolicyRecord, PiiPolicyVersion
 from guard.pii.policy import DEFAULT, PiiPolicy
 from guard.types import Calibration, GuardPolicy
+from tenants.versioned_policies import Versioned
 
+PII_POLICIES = Versioned("pii_policy", PiiPolicyRecord, PiiPolicyVersion)
 _IN_FORCE = """SELECT (SELECT max(number) FROM guard_guardpolicyversion WHERE tenant_id = %(tenant)s),
 (SELECT max(number) FROM guard_calibrationversion WHERE tenant_id = %(tenant)s)"""
 
@@ -53,12 +55,7 @@ def stored_policy(policy_id: UUID) -> StoredPolicy:
 
 def policies_in_force() -> QuerySet[PiiPolicyVersion]:
     """The versions in force, one a policy, with `name`. Inside `tenant_transaction`."""
-    records = PiiPolicyRecord.objects.filter(id=OuterRef("policy_id"))
-    versions = PiiPolicyVersion.objects.annotate(
-        name=Subquery(records.values("name")[:1]), in_force=Subquery(records.values("version")[:1])
-    )
-    in_force: QuerySet[PiiPolicyVersion] = versions.filter(number=F("in_force"))
-    return in_force
+    return PII_POLICIES.in_force()
 
 
 def pii_policies(ids: Iterable[UUID | None]) -> dict[UUID | None, PiiPolicy]:

@@ -4,7 +4,7 @@ import hashlib
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -54,7 +54,7 @@ def plan_erasure(
     may(principal, Act.ERASURE_REQUEST)
     selection = _selection(subject, ids, space_id, source)
     secret = secrets.token_urlsafe(24)
-    request = _draft(principal, selection, basis, now())
+    request = draft(principal, selection, basis)
     request.subject_commitment = commitment(secret, subject) if subject else None
     request.sealed_reason = seal_text(keys.named("record"), f"erasure:{request.id}:reason", reason)
     with tenant_transaction():
@@ -62,7 +62,7 @@ def plan_erasure(
         request.manifest, request.counts = planned.manifest, planned.counts
         if dry_run:
             return PlannedErasure(request, planned, None, None)
-        _save(request, planned)
+        save(request, planned)
         detail = {"counts": planned.counts, "basis": basis}
         event = record(
             principal, Act.ERASURE_REQUEST, target=Target("erasure", request.id, None), policy=POLICY, detail=detail
@@ -100,7 +100,9 @@ def _must_exist(space_id: UUID) -> None:
             raise NotFound
 
 
-def _draft(principal: Principal, selection: Selection, basis: str, at: datetime) -> ErasureRequest:
+def draft(principal: Principal, selection: Selection, basis: str) -> ErasureRequest:
+    """A request for what is selected, not kept yet."""
+    at = now()
     return ErasureRequest(
         id=uuid7(),
         subject_id=selection.subject_id,
@@ -115,7 +117,8 @@ def _draft(principal: Principal, selection: Selection, basis: str, at: datetime)
     )
 
 
-def _save(request: ErasureRequest, planned: Cascade) -> None:
+def save(request: ErasureRequest, planned: Cascade) -> None:
+    """Keep a request with the records that it takes (inside a transaction)."""
     request.save(force_insert=True)
     ErasureItem.objects.bulk_create(
         ErasureItem(request_id=request.id, memcube_id=cube_id, relation=relation.value)

@@ -9,16 +9,19 @@ from foundation.search import generations
 from governance import forgetting
 from governance.holds import holds_on
 from governance.models import Admission, MemCube, State
+from governance.retention.keeping import kept
 from governance.selectors import is_expired
+from governance.timeline import served_from
 from guard.lessons import erasing as lessons
 
 
 def retire(ids: Sequence[UUID]) -> None:
-    """Destroy those of the records that are over and under no hold; the others stay. Needs the eraser's credentials."""
+    """Destroy those of the records that are over and that neither a hold nor a minimum keeps; the others stay. Needs
+    the eraser's credentials."""
     with tenant_transaction():
         cubes = list(MemCube.objects.filter(id__in=list(ids)).exclude(state=State.FORGOTTEN))
-        held = holds_on(cubes)
-        over = [cube.id for cube in cubes if cube.id not in held and _is_over(cube)]
+        bound = holds_on(cubes).keys() | _kept(cubes)
+        over = [cube.id for cube in cubes if cube.id not in bound and _is_over(cube)]
         refused = Admission.objects.filter(memcube_id__in=over, state=Admission.State.REJECTED)
         taught = set(refused.values_list("memcube_id", flat=True))
         key_ids = [key for found in forgetting.keys_of(over).values() for key in found]
@@ -28,6 +31,12 @@ def retire(ids: Sequence[UUID]) -> None:
         lessons.forget([cube_id for cube_id in over if cube_id not in taught])
         forgetting.shred(over, key_ids)
         _owe_key(set(over) - taught)
+
+
+def _kept(cubes: Sequence[MemCube]) -> set[UUID]:
+    """What a minimum keeps: of what was never in service, nothing."""
+    found = kept(cubes)
+    return {cube_id for cube_id, numbers in served_from(found.keys()).items() if numbers}
 
 
 def _owe_key(indexed: set[UUID]) -> None:

@@ -1,6 +1,6 @@
 """Run an erasure to its end, from wherever a crash may have left it. Needs the eraser's credentials."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -19,6 +19,7 @@ from governance.holds import holds_on
 from governance.indexing import indexed, scrub
 from governance.measured import Layer, forgets, forgotten
 from governance.models import ErasureItem, ErasureRequest, MemCube, Operation, State
+from governance.retention import keeping
 from governance.services.execute_erasure import STEPS
 from guard.lessons import erasing as lessons
 from guard.pii import vault
@@ -35,7 +36,8 @@ class StillThere(RuntimeError):
 
 @forgets
 def run_erasure(request_id: UUID, operation_id: UUID | None) -> ErasureRequest:
-    """Freeze, destroy, purge, probe, certify. What a hold covers is restricted and kept for the hold's release."""
+    """Freeze, destroy, purge, probe, certify. What a hold covers is restricted and kept for the hold's release, what a
+    minimum keeps until that has passed."""
     request = _request(request_id)
     doomed = _sort(request)
     _progress(operation_id, "freeze")
@@ -64,19 +66,33 @@ def _request(request_id: UUID) -> ErasureRequest:
 
 
 def _sort(request: ErasureRequest) -> list[UUID]:
-    """Settle each item: held ones and those with a later deadline are restricted; the rest is doomed now."""
+    """Settle each item: held and kept ones and those with a later deadline are restricted; the rest is doomed now."""
     with tenant_transaction():
         items = {item.memcube_id: item for item in ErasureItem.objects.filter(request_id=request.id)}
-        held = holds_on(MemCube.objects.filter(id__in=items).exclude(state=State.FORGOTTEN))
+        living = list(MemCube.objects.filter(id__in=items).exclude(state=State.FORGOTTEN))
+        held = holds_on(living)
+        exempted = keeping.kept(cube for cube in living if cube.id not in held)
+        bound = held.keys() | exempted.keys()
         late = now() >= request.created_at + settings.ERASURE_REDERIVE_WITHIN
         doomed = [
-            cube_id for cube_id, item in items.items() if cube_id not in held and (late or item.relation in AT_ONCE)
+            cube_id for cube_id, item in items.items() if cube_id not in bound and (late or item.relation in AT_ONCE)
         ]
         waiting = [cube_id for cube_id in items if cube_id not in doomed]
-        ErasureItem.objects.filter(request_id=request.id, memcube_id__in=held).update(step=Step.HELD)
-        _wake_later(request, [cube_id for cube_id in waiting if cube_id not in held])
+        _mark(request, held, exempted)
+        _wake_later(request, [cube_id for cube_id in waiting if cube_id not in bound])
     forgetting.restrict(waiting)
     return sorted(doomed)
+
+
+def _mark(request: ErasureRequest, held: Collection[UUID], exempted: Collection[UUID]) -> None:
+    mine = ErasureItem.objects.filter(request_id=request.id)
+    mine.filter(step=Step.RETAINED).exclude(memcube_id__in=exempted).update(step=Step.PLANNED)
+    mine.filter(memcube_id__in=held).update(step=Step.HELD)
+    mine.filter(memcube_id__in=exempted).update(step=Step.RETAINED)
+
+
+def _at(step: ErasureItem.Step, items: Sequence[ErasureItem]) -> list[UUID]:
+    return [item.memcube_id for item in items if item.step == step]
 
 
 def _wake_later(request: ErasureRequest, waiting: list[UUID]) -> None:
@@ -161,7 +177,8 @@ def _finish(
             generations.owe()  # before the time is taken: what is owed since then covers this request
         request.finished_at = now()
         scrub()
-        certificate = issue(request, items, destruction, event, values_held=values_held)
+        exempted = keeping.kept(MemCube.objects.filter(id__in=_at(Step.RETAINED, items))).values()
+        certificate = issue(request, items, destruction, event, values_held=values_held, exempted=exempted)
         request.certificate_id = certificate.id
         request.save(force_update=True)
         if operation_id:
@@ -188,3 +205,16 @@ def resume_after_release() -> None:
     """After a hold's release: what waited for it goes on (inside a transaction)."""
     for request in ErasureRequest.objects.filter(state=ErasureRequest.State.PARTIAL):
         _again(request)
+
+
+def resume_after_minimum() -> int:
+    """What a minimum kept back and keeps no more goes on (inside a transaction); how many requests that is."""
+    partial = ErasureRequest.objects.filter(state=ErasureRequest.State.PARTIAL)
+    waiting = ErasureItem.objects.filter(request_id__in=partial.values("id"), step=Step.RETAINED)
+    cubes = MemCube.objects.filter(id__in=waiting.values("memcube_id"))
+    free = waiting.exclude(memcube_id__in=keeping.kept(cubes))
+    requests = list(partial.filter(id__in=free.values("request_id")).order_by("id"))
+    for request in requests:
+        ErasureItem.objects.filter(request_id=request.id, step=Step.RETAINED).update(step=Step.PLANNED)
+        _again(request)
+    return len(requests)

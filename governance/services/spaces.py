@@ -15,6 +15,7 @@ from foundation.kernel.scope import savepoint, tenant_transaction
 from foundation.rest import idempotency
 from foundation.rest.etags import etag, require_match
 from governance.models import MemCube, Space, State
+from governance.retention.selectors import require_policy
 from governance.selectors import reach_space
 from guard.selectors import pii_policy
 from tenants.models import Resource
@@ -42,6 +43,7 @@ def create_space(
     _check_policies(pii_policy_id, retention_policy_id)
     told = {"delete_grace": delete_grace, "merge_duplicates": merge_duplicates, "strength": strength}
     space = Space(name=name, pii_policy_id=pii_policy_id, **told)
+    _name_retention(space, retention_policy_id)
     with tenant_transaction():
         count(principal, Resource.SPACES)
         _save(space, force_insert=True)
@@ -53,9 +55,11 @@ def create_space(
 def update_space(principal: Principal, *, space_id: UUID, if_match: str, changes: dict[str, Any]) -> Space:
     """Change a space that `if_match` names; raises `VersionConflict` otherwise."""
     reach_space(principal, space_id, Act.SPACE_UPDATE)
+    changes = dict(changes)
     _check_policies(changes.get("pii_policy_id"), changes.get("retention_policy_id"))
     with tenant_transaction():
         space = _locked(space_id, if_match)
+        _name_retention(space, changes.pop("retention_policy_id", space.retention_policy_id))
         for field, value in changes.items():
             setattr(space, field, value)
         space.version += 1
@@ -96,4 +100,10 @@ def _check_policies(pii_policy_id: UUID | None, retention_policy_id: UUID | None
     if pii_policy_id is not None:
         pii_policy(pii_policy_id)
     if retention_policy_id is not None:
-        raise Validation(errors=[FieldError("/retention_policy_id", "unknown", "There are no retention policies.")])
+        require_policy(retention_policy_id)
+
+
+def _name_retention(space: Space, policy_id: UUID | None) -> None:
+    """What the space newly names, it names since now: until then nothing of it was over."""
+    if policy_id != space.retention_policy_id:
+        space.retention_policy_id, space.retention_since = policy_id, now() if policy_id else None

@@ -19,6 +19,7 @@ from governance.holds import refuse_held
 from governance.indexing import unindex
 from governance.measured import changes
 from governance.models import MemCube, Space, State
+from governance.retention.keeping import refuse_kept
 from governance.selectors import reach_cube
 
 
@@ -31,11 +32,13 @@ class Withdrawal:
 
 @changes(Name.DELETE)
 def withdraw(principal: Principal, *, memory_id: UUID, if_match: str) -> Withdrawal:
-    """Withdraw the memory that still has this ETag. Raises `LegalHold`, `VersionConflict`, or what reaching raises."""
+    """Withdraw the memory that still has this ETag. Raises `LegalHold`, `MinimumRetention`, `VersionConflict`,
+    or what reaching raises."""
     with tenant_transaction():
         cube = reach_cube(principal, lifecycle.lock(memory_id), Act.MEMORY_WITHDRAW)
         require_match(if_match, etag(cube.version, cube.rev))
         refuse_held(cube)
+        refuse_kept(cube)
         erase_at = now() + Space.objects.get(id=cube.space_id).delete_grace
         change = lifecycle.change(
             cube, act=Act.MEMORY_WITHDRAW, principal=principal, state=State.WITHDRAWN, erase_at=erase_at

@@ -6,22 +6,12 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from django.db import IntegrityError
-
-from audit.acts import Act
-from audit.event import Event, Target
-from audit.services.record import record
+from audit.event import Event
 from foundation.kernel.principal import Principal
-from foundation.kernel.problems import FieldError, NotFound, Validation
-from foundation.kernel.scope import savepoint, tenant_transaction
-from foundation.rest import idempotency
-from foundation.rest.etags import etag, require_match
-from guard.models import PiiPolicyRecord, PiiPolicyVersion
+from foundation.kernel.problems import FieldError, Validation
 from guard.pii.entities import Entity
 from guard.pii.policy import Action, Mode, Rule
-from guard.selectors import StoredPolicy
-from tenants.policy import may
-from tenants.roles import POLICY
+from guard.selectors import PII_POLICIES, StoredPolicy, stored
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,58 +25,25 @@ class Terms:
 
 def create_pii_policy(principal: Principal, *, name: str, terms: Terms) -> tuple[StoredPolicy, Event]:
     """A new policy, version 1. Raises `Validation` when the name is taken or the rules contradict themselves."""
-    may(principal, Act.CONFIG_CHANGE)
     check_terms(terms)
-    policy = PiiPolicyRecord(name=name)
-    with tenant_transaction():
-        _save_new(policy)
-        made, event = _add_version(principal, policy, terms)
-        idempotency.complete(policy.id, 201)
-    return made, event
+    made, event = PII_POLICIES.create(principal, name=name, says=_says(terms), detail=_detail(terms))
+    return stored(made), event
 
 
 def replace_pii_policy(
     principal: Principal, *, policy_id: UUID, if_match: str, name: str, terms: Terms
 ) -> tuple[StoredPolicy, Event]:
-    """A new version, in force for what is admitted and read from now on; its name may not change (decisions cite it).
-
-    Raises `NotFound`, `VersionConflict` when it was changed since it was read, and `Validation`.
-    """
-    may(principal, Act.CONFIG_CHANGE)
+    """A new version, in force for what is admitted and read from now on. Raises as `Versioned.replace` does, and
+    `Validation` when the rules contradict themselves."""
     check_terms(terms)
-    with tenant_transaction():
-        policy = PiiPolicyRecord.objects.select_for_update().filter(id=policy_id).first()
-        if policy is None:
-            raise NotFound
-        require_match(if_match, etag(policy.version))
-        if name != policy.name:
-            raise Validation(errors=[FieldError("/name", "immutable", "A policy keeps its name.")])
-        policy.version += 1
-        policy.save(force_update=True)
-        return _add_version(principal, policy, terms)
+    told = {"says": _says(terms), "detail": _detail(terms)}
+    made, event = PII_POLICIES.replace(principal, policy_id=policy_id, if_match=if_match, name=name, **told)
+    return stored(made), event
 
 
-def _save_new(policy: PiiPolicyRecord) -> None:
-    try:
-        with savepoint():
-            policy.save(force_insert=True)
-    except IntegrityError as error:
-        raise Validation(errors=[FieldError("/name", "taken", "A policy of this name exists.")]) from error
-
-
-def _add_version(principal: Principal, policy: PiiPolicyRecord, terms: Terms) -> tuple[StoredPolicy, Event]:
-    version = PiiPolicyVersion(
-        policy_id=policy.id,
-        number=policy.version,
-        mode=terms.mode.value,
-        default_action=terms.default_action.value,
-        rules=[rule.as_json() for rule in terms.rules],
-        principal_id=principal.id,
-    )
-    version.save(force_insert=True)
-    target = Target("pii_policy", policy.id, policy.version)
-    event = record(principal, Act.CONFIG_CHANGE, target=target, policy=POLICY, detail=_detail(terms))
-    return StoredPolicy(policy.id, version.value(policy.name), version.created_at), event
+def _says(terms: Terms) -> dict[str, Any]:
+    rules = [rule.as_json() for rule in terms.rules]
+    return {"mode": terms.mode.value, "default_action": terms.default_action.value, "rules": rules}
 
 
 def _detail(terms: Terms) -> dict[str, Any]:

@@ -88,6 +88,13 @@ def sweep_keys() -> None:
     run()
 
 
+def sweep_retention() -> None:
+    """Erase what is older than its policy allows, and what nothing keeps any more."""
+    from governance.services.sweep_retention import sweep_retention as run
+
+    run()
+
+
 def keep_lessons() -> None:
     """End lessons whose time has come, try again those that waited, destroy what has long been out of use."""
     from guard.lessons.expiry import upkeep
@@ -122,6 +129,7 @@ upkeep = Upkeep(
         Duty("key recovery", recover_keys, 15.0),
         Duty("index restoration", restore_index, 15.0),
         Duty("index re-key", rekey_index, 60.0),
+        Duty("retention", sweep_retention, 30.0),
         Duty("key sweep", sweep_keys, 3600.0),
         Duty("guard calibration", recalibrate_guard, 21600.0),
         Duty("opinion sweep", sweep_opinions, 3600.0),

@@ -68,6 +68,10 @@ class LegalHold(Problem):
     slug, status, title = "legal-hold", 409, "Under legal hold"
 
 
+class MinimumRetention(Problem):
+    slug, status, title = "minimum-retention", 409, "Under minimum retention"
+
+
 class InProgress(Problem):
     slug, status, title = "in-progress", 409, "In progress"
 
