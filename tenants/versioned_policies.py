@@ -16,7 +16,6 @@ from django.db.models import F, OuterRef, QuerySet, Subquery
 from audit.acts import Act
 from audit.event import Event, Target
 from audit.services.record import record
-from foundation.kernel.models import TenantOwned
 from foundation.kernel.principal import Principal
 from foundation.kernel.problems import FieldError, NotFound, Validation
 from foundation.kernel.scope import savepoint, tenant_transaction
@@ -35,8 +34,8 @@ class Versioned:
     """
 
     kind: str
-    records: type[TenantOwned]
-    versions: type[TenantOwned]
+    records: type[Any]
+    versions: type[Any]
 
     def in_force(self) -> QuerySet[Any]:
         """The versions in force, one a policy. Inside `tenant_transaction`."""
@@ -102,7 +101,7 @@ class Versioned:
         return _named(version, policy.name), event
 
 
-def _save_new(policy: TenantOwned) -> None:
+def _save_new(policy: Any) -> None:
     try:
         with savepoint():
             policy.save(force_insert=True)

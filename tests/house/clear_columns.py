@@ -46,6 +46,8 @@ CLEAR = {
     "governance_operation.state": OURS,
     "governance_operation.step": OURS,
     "governance_retrieval.hits": IDS,
+    "governance_retentionpolicyrecord.name": NAME,
+    "governance_retentionpolicyversion.rules": "kinds out of a closed set, labels, ids of spaces, ISO 8601 durations",
     "governance_space.name": NAME,
     "governance_version.act": OURS,
     "governance_version.generation": "the embedder's name and the index key's number",
