@@ -6,13 +6,13 @@ from typing import Any
 
 from django import forms
 
-from foundation.kernel.problems import Problem
 from guard.api.policies import PATH
 from guard.pii.entities import Entity
 from guard.pii.policy import DEFAULT, Action, Mode, PiiPolicy, Rule
 from guard.services.pii_policies import Terms
 from memwrit.console.fields import choose
 from memwrit.console.forms import ServiceForm
+from memwrit.console.ruled_form import NamedForm, RuledForm, rows_of
 from tenants.roles import CREDENTIAL_ROLES
 
 MODES = {
@@ -27,25 +27,16 @@ ACTIONS = {
     Action.KEEP: "keep",
     Action.REJECT: "reject the whole memory",
 }
-BLANK = 3
 MOST_RULES = 200
 
 
-class TermsForm(ServiceForm):
+class TermsForm(NamedForm):
     """What a policy says where no rule does."""
 
-    name = forms.CharField(max_length=64)
     mode = forms.ChoiceField(choices=[(each.value, words) for each, words in MODES.items()])
     default_action = forms.ChoiceField(
         label="Otherwise", choices=[(each.value, words) for each, words in ACTIONS.items()]
     )
-    match = forms.CharField(max_length=64, required=False, widget=forms.HiddenInput)
-
-    def __init__(self, *args: Any, named: str = "", **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        if named:  # decisions cite it, so it stays
-            self.fields["name"].disabled = True
-            self.initial["name"] = named
 
 
 class RuleForm(ServiceForm):
@@ -75,46 +66,21 @@ class RuleForm(ServiceForm):
         return Rule(Action(told["action"]), entity, told["path"] or None, tuple(told["reveal_to"]))
 
 
-RuleForms = forms.formset_factory(RuleForm, extra=BLANK, max_num=MOST_RULES, absolute_max=MOST_RULES)
+RuleForms = rows_of(RuleForm, MOST_RULES)
 
 
-class PolicyForm:
+class PolicyForm(RuledForm):
     """Terms and rules together. `policy`: what they say before anybody typed."""
 
     def __init__(self, data: Any = None, *, policy: PiiPolicy = DEFAULT, match: str = "", named: str = "") -> None:
         initial = {"mode": policy.mode.value, "default_action": policy.default_action.value, "match": match}
-        self.terms_form = TermsForm(data, initial=initial, named=named)
+        self.terms_form: TermsForm = TermsForm(data, initial=initial, named=named)
         self.rules = RuleForms(data, initial=[rule.as_json() for rule in policy.rules], prefix="rules")
-
-    def is_valid(self) -> bool:
-        return bool(self.terms_form.is_valid() & self.rules.is_valid())
-
-    def refuse(self, problem: Problem) -> None:
-        """Each wrong rule is told in its row, everything else above the form."""
-        rows = [each for each in self.rules.forms if each.rule is not None]
-        for wrong in problem.errors:
-            _, about, place, *_ = [*wrong.pointer.split("/"), "", ""]
-            if about == "rules" and place.isdigit() and int(place) < len(rows):
-                rows[int(place)].add_error(None, wrong.detail or wrong.code)
-            else:
-                name = about if about in self.terms_form.fields else None
-                self.terms_form.add_error(name, wrong.detail or wrong.code)
-        if not problem.errors:
-            self.terms_form.add_error(None, problem.detail)
-
-    @property
-    def name(self) -> str:
-        return str(self.terms_form.cleaned_data["name"])
-
-    @property
-    def match(self) -> str:
-        return str(self.terms_form.cleaned_data["match"])
 
     @property
     def terms(self) -> Terms:
         told = self.terms_form.cleaned_data
-        rules = tuple(each.rule for each in self.rules.forms if each.rule is not None)
-        return Terms(Mode(told["mode"]), Action(told["default_action"]), rules)
+        return Terms(Mode(told["mode"]), Action(told["default_action"]), tuple(self.given()))
 
     def draft(self) -> PiiPolicy:
         """The policy that would be, for a simulation."""

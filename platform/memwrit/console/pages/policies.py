@@ -1,9 +1,9 @@
-"""Policies: what is done with personal data, and how strictly the guard judges. Every change is a version; a PII policy
-can be tried on what was admitted lately before it is in force."""
+"""Policies: what is done with personal data, how long memories stay, how strictly the guard judges. Every change is a
+version; a PII policy can be tried on what was admitted lately before it is in force."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -11,27 +11,30 @@ from django import forms
 from django.http import HttpRequest, HttpResponse
 from django.urls import path
 
-from foundation.kernel.problems import Validation
 from foundation.kernel.scope import tenant_transaction
 from foundation.rest.etags import etag
 from governance import names
+from governance.retention.keeping import RETENTION_POLICIES
+from governance.retention.selectors import made
 from governance.services.simulate_policy import Simulation, simulate_policy
 from guard import policy_history
-from guard.pii.policy import DEFAULT
+from guard.pii.policy import DEFAULT, PiiPolicy
 from guard.policy_history import Made
 from guard.selectors import calibration, policies_in_force, stored
 from guard.services.pii_policies import check_terms, create_pii_policy, replace_pii_policy
 from guard.services.set_guard_policy import set_guard_policy
 from guard.types import GuardPolicy
-from memwrit.console import comparing
 from memwrit.console.forms import ServiceForm
 from memwrit.console.navigation import Nav
 from memwrit.console.policy_form import PolicyForm
+from memwrit.console.policy_pages import PolicyEditing, PolicyVersions
 from memwrit.console.views import Page
 
 NAV = Nav("Policies", "policies", "policy.read", 60, "Duties")
 SIMULATED = 50
 LEAST, MOST = 0.0005, 0.2
+MADE = "The policy is there; a space takes it up when it names it."
+KEPT = "The policy is there; it keeps and erases where a space names it, and erases from a day later on."
 
 
 class Strictness(ServiceForm):
@@ -56,15 +59,17 @@ class Policies(Page):
     acts = {"GET": "policy.read"}
     title = "Policies"
     template = "console/policies/list.html"
-    notices = {"made": "The policy is there; a space takes it up when it names it.", "guard": "In force from now on."}
+    notices = {"made": MADE, "guard": "In force from now on.", "kept": KEPT}
 
     def get(self, request: HttpRequest) -> Mapping[str, Any]:
         with tenant_transaction():
             policies = [stored(row) for row in policies_in_force().order_by("policy_id")]
+            retention = made(RETENTION_POLICIES.in_force().order_by("policy_id"))
             versions, own = policy_history.guard_versions(), calibration()
             people = names.principals(each.principal_id for each in versions)
         alpha = versions[0].alpha if versions else GuardPolicy().alpha
         told = {"policies": policies, "default": DEFAULT, "versions": versions, "own": own, "people": people}
+        told |= {"retention": retention}
         return told | {"alpha": alpha, "judge": bool(versions and versions[0].optional_judge)}
 
 
@@ -94,38 +99,22 @@ class Guard(Page):
         return self.done("guard", "policies")
 
 
-class OnePolicy(Page):
-    """One PII policy: its versions, and two of them side by side."""
+class OnePolicy(PolicyVersions):
+    """One PII policy."""
 
-    acts = {"GET": "policy.read"}
     title = "PII policy"
     template = "console/policies/policy.html"
     notices = {"replaced": "The new version is in force for what is admitted and read from now on."}
 
-    def get(self, request: HttpRequest, id: UUID) -> Mapping[str, Any]:
-        with tenant_transaction():
-            versions = policy_history.pii_versions(id)
-            people = names.principals(each.principal_id for each in versions)
-        chosen = _chosen(request, versions)
-        told = {"versions": versions, "newest": versions[0], "people": people, "policy_id": id, "chosen": chosen}
-        return told | {"differences": _differences(*chosen) if chosen else None}
+    def versions(self, id: UUID) -> list[Made]:
+        return policy_history.pii_versions(id)
+
+    def differences(self, old: PiiPolicy, new: PiiPolicy) -> Sequence[tuple[str, str, str]]:
+        return policy_history.differences(old, new)
 
 
-def _chosen(request: HttpRequest, versions: list[Made]) -> tuple[Made, Made] | None:
-    """The two versions that were asked for, or else the last two."""
-    by_number = {str(each.policy.version): each for each in versions}
-    asked = [by_number[text] for name in ("from", "to") if (text := request.GET.get(name, "")) in by_number]
-    if len(asked) == 2:
-        return asked[0], asked[1]
-    return (versions[1], versions[0]) if len(versions) > 1 else None
-
-
-def _differences(old: Made, new: Made) -> list[comparing.Sides]:
-    return [comparing.sides(*each) for each in policy_history.differences(old.policy, new.policy)]
-
-
-class _Editing(Page):
-    """What making and replacing share: the form, and the look at what it would do."""
+class _Editing(PolicyEditing):
+    """What making and replacing share: the look at what it would do."""
 
     acts = {}
     template = "console/policies/edit.html"
@@ -133,21 +122,7 @@ class _Editing(Page):
     def tried(self, form: PolicyForm, policy_id: UUID | None) -> Mapping[str, Any]:
         check_terms(form.terms)
         told = simulate_policy(self.principal, draft=form.draft(), policy_id=policy_id, space_id=None, limit=SIMULATED)
-        return {"form": form, "simulation": told, "transitions": _transitions(told)}
-
-    def answer(self, form: PolicyForm, policy_id: UUID | None) -> HttpResponse:
-        if not form.is_valid():
-            return self.show({"form": form, "policy_id": policy_id}, status=422)
-        try:
-            if "try" in self.request.POST:
-                return self.show(dict(self.tried(form, policy_id)) | {"policy_id": policy_id})
-            return self.put_in_force(form, policy_id)
-        except Validation as problem:
-            form.refuse(problem)
-            return self.show({"form": form, "policy_id": policy_id}, status=422)
-
-    def put_in_force(self, form: PolicyForm, policy_id: UUID | None) -> HttpResponse:
-        raise NotImplementedError
+        return {"simulation": told, "transitions": _transitions(told)}
 
 
 def _transitions(told: Simulation) -> list[tuple[str, str, str, int]]:

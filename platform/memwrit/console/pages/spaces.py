@@ -15,8 +15,10 @@ from foundation.kernel.scope import tenant_transaction
 from foundation.rest.etags import etag
 from governance import selectors
 from governance.models import Space
+from governance.retention.keeping import RETENTION_POLICIES
 from governance.services.spaces import DEFAULT_GRACE, create_space, delete_space, update_space
 from guard.selectors import policies_in_force, stored
+from memwrit.console.fields import choose, identified
 from memwrit.console.form_page import FormPage
 from memwrit.console.forms import ServiceForm
 from memwrit.console.navigation import Nav
@@ -30,6 +32,9 @@ class SpaceForm(ServiceForm):
     name = forms.CharField(max_length=64)
     pii_policy_id = forms.ChoiceField(
         label="Personal data policy", required=False, help_text="What becomes of personal data in new memories."
+    )
+    retention_policy_id = forms.ChoiceField(
+        label="Retention policy", required=False, help_text="How long its memories are kept at least and at most."
     )
     grace_hours = forms.IntegerField(
         label="Grace, in hours",
@@ -54,7 +59,7 @@ class Spaces(Page):
     def get(self, request: HttpRequest) -> dict[str, Any]:
         with tenant_transaction():
             found = list(selectors.spaces(self.principal))
-            return {"spaces": found, "policies": _policies()}
+            return {"spaces": found, "policies": _policies(), "retention": _retention()}
 
 
 class _SpaceForm(FormPage):
@@ -62,8 +67,9 @@ class _SpaceForm(FormPage):
 
     def ready(self, form: ServiceForm) -> ServiceForm:
         with tenant_transaction():
-            named = [(str(id), name) for id, name in _policies().items()]
-        form.fields["pii_policy_id"].choices = [("", "the default policy"), *named]  # type: ignore[attr-defined]
+            personal, retention = _policies(), _retention()
+        choose(form, "pii_policy_id", [("", "the default policy"), *_choices(personal)])
+        choose(form, "retention_policy_id", [("", "none"), *_choices(retention)])
         return form
 
 
@@ -118,10 +124,19 @@ def _policies() -> dict[UUID, str]:
     return {found.id: found.policy.name for found in map(stored, policies_in_force())}
 
 
+def _retention() -> dict[UUID, str]:
+    return dict(RETENTION_POLICIES.in_force().values_list("policy_id", "name"))
+
+
+def _choices(named: Mapping[UUID, str]) -> list[tuple[str, str]]:
+    return [(str(id), name) for id, name in named.items()]
+
+
 def _told(space: Space) -> dict[str, Any]:
     return {
         "name": space.name,
         "pii_policy_id": str(space.pii_policy_id or ""),
+        "retention_policy_id": str(space.retention_policy_id or ""),
         "grace_hours": space.delete_grace // HOUR,
         "merge_duplicates": space.merge_duplicates,
         "tag": etag(space.version),
@@ -131,7 +146,8 @@ def _told(space: Space) -> dict[str, Any]:
 def _given(fields: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "name": fields["name"],
-        "pii_policy_id": UUID(fields["pii_policy_id"]) if fields["pii_policy_id"] else None,
+        "pii_policy_id": identified(fields["pii_policy_id"]),
+        "retention_policy_id": identified(fields["retention_policy_id"]),
         "delete_grace": fields["grace_hours"] * HOUR,
         "merge_duplicates": fields["merge_duplicates"],
     }
