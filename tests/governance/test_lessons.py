@@ -391,13 +391,14 @@ def test_an_index_that_is_rebuilt_has_its_lessons_again(agent, space, officer):
         assert engine().holding([lesson.id]) == {lesson.id}
 
 
-def test_the_sweep_of_keys_leaves_lessons_theirs(agent, space):
+def test_the_sweep_of_keys_leaves_lessons_theirs(agent, space, monkeypatch):
+    from foundation.keyring import rotation
     from governance.services.sweep_keys import sweep_keys
 
     sent(agent, space)
     [lesson] = lessons()
-    with clock.frozen(clock.now() + timedelta(hours=3)):
-        sweep_keys()
+    monkeypatch.setattr(rotation.sweep, "__kwdefaults__", rotation.sweep.__kwdefaults__ | {"age": timedelta(0)})
+    sweep_keys()
     assert store.bodies([lesson])
 
 

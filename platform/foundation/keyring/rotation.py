@@ -125,8 +125,8 @@ def sweep(
     `known_ids` is given ids and returns those of them that have a record; those are never asked about again. Nothing
     was ever committed under an orphan, so its shard is not rotated for it: its wrap dies with the next rotation.
     """
-    before, swept, last = now() - age, 0, None
-    while batch := turning.unconfirmed(purposes, before, last, BATCH):
+    swept, last = 0, None
+    while batch := turning.unconfirmed(purposes, age, last, BATCH):
         known = frozenset(known_ids(batch)) & frozenset(batch)
         swept += turning.settle(known, frozenset(batch) - known)
         last = batch[-1]

@@ -12,7 +12,6 @@ from uuid import UUID
 
 from django.db import InterfaceError, OperationalError, connections
 
-from foundation.kernel.clock import now
 from foundation.kernel.ids import uuid7
 from foundation.kernel.problems import Unavailable
 from foundation.kernel.scope import current_tenant, tenant_transaction
@@ -79,13 +78,14 @@ def add_shard(number: int, epoch: int) -> None:
 
 
 # The share lock makes a rotation wait for this transaction, or this one for the rotation, whose epoch it then sees:
-# no key is ever stored under an epoch that has been left.
+# no key is ever stored under an epoch that has been left. Its age is the database's to tell: by another clock a sweep
+# would take the key of an admission that is under way for an old one.
 _INSERT = """
 WITH standing AS (
   SELECT number, epoch FROM keyring_shard WHERE tenant_id = %(tenant)s AND number = ANY(%(shards)s::int[])
   ORDER BY number FOR SHARE)
 INSERT INTO keyring_key (tenant_id, id, shard, purpose, epoch, subjects, wrapped, created_at, confirmed)
-SELECT %(tenant)s, v.id, v.shard, v.purpose, v.epoch, v.subjects::uuid[], v.wrapped, %(now)s, %(confirmed)s
+SELECT %(tenant)s, v.id, v.shard, v.purpose, v.epoch, v.subjects::uuid[], v.wrapped, now(), %(confirmed)s
 FROM unnest(%(ids)s::uuid[], %(shards)s::int[], %(purposes)s::text[], %(epochs)s::bigint[], %(subjects)s::text[],
             %(wrapped)s::bytea[]) AS v (id, shard, purpose, epoch, subjects, wrapped)
 JOIN standing ON standing.number = v.shard AND standing.epoch = v.epoch
@@ -109,7 +109,7 @@ def insert(new: Sequence[Row], *, confirmed: bool = False) -> None:
         "wrapped": [row.wrapped for row in new],
     }
     with statements(READER) as cursor:
-        cursor.execute(_INSERT, columns | {"tenant": current_tenant(), "now": now(), "confirmed": confirmed})
+        cursor.execute(_INSERT, columns | {"tenant": current_tenant(), "confirmed": confirmed})
         if cursor.rowcount != len(new):
             raise NotStored
 

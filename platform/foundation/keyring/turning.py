@@ -5,7 +5,7 @@ Each function is one short transaction. Shard rows are always locked in the orde
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -226,13 +226,13 @@ def set_aside(shard: int, epoch: int, *, was: Sequence[str], becomes: str) -> bo
         return bool(cursor.rowcount)
 
 
-def unconfirmed(purposes: Collection[str], before: datetime, after: UUID | None, limit: int) -> list[UUID]:
-    """Keys made before `before` of which nobody has yet seen the record, by id, beginning behind `after`."""
+def unconfirmed(purposes: Collection[str], age: timedelta, after: UUID | None, limit: int) -> list[UUID]:
+    """Keys older than `age` by the database's clock of which nobody has yet seen the record, by id, behind `after`."""
     with statements(ERASER) as cursor:
         cursor.execute(
             "SELECT id FROM keyring_key WHERE tenant_id = %s AND NOT confirmed AND purpose = ANY(%s) "
-            "AND created_at < %s AND id > %s ORDER BY id LIMIT %s",
-            [current_tenant(), list(purposes), before, after or UUID(int=0), limit],
+            "AND created_at < now() - %s AND id > %s ORDER BY id LIMIT %s",
+            [current_tenant(), list(purposes), age, after or UUID(int=0), limit],
         )
         return [id_ for (id_,) in cursor.fetchall()]
 
