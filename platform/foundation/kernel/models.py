@@ -45,6 +45,19 @@ class Registry(models.Model):
     state = models.CharField(max_length=16, choices=State, default=State.ACTIVE)
 
 
+class Due(models.DateTimeField):  # type: ignore[type-arg]
+    """A time; None is stored as the database's own present. Who is owed something need not trust the clock of whoever
+    owes it: by one that is ahead, an erasure would begin that much later."""
+
+    def get_placeholder(self, value: Any, compiler: Any, connection: Any) -> str:
+        return "COALESCE(%s, statement_timestamp())"
+
+    def deconstruct(self) -> Any:
+        """The column is a plain one."""
+        name, _, args, kwargs = super().deconstruct()
+        return name, "django.db.models.DateTimeField", args, kwargs
+
+
 class WorkItem(TenantOwned):
     """Work owed after a change, written in the change's transaction. `ref` holds ids, never content.
 
@@ -58,7 +71,7 @@ class WorkItem(TenantOwned):
     kind = models.CharField(max_length=64)
     queue = models.CharField(max_length=16, default="index")
     ref = models.JSONField()
-    due = models.DateTimeField(default=now)
+    due = Due(default=now)
     runner = models.UUIDField(null=True)  # who is at it; gone with its claim
     attempts = models.PositiveIntegerField(default=0)  # runs that began and were not told to have ended well
     state = models.CharField(max_length=16, choices=State, default=State.DUE)

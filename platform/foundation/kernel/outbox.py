@@ -24,7 +24,6 @@ from django.db import connections
 from django.db.models import DurationField, F, Q
 from django.db.models.functions import Greatest, Least, Now
 
-from foundation.kernel.clock import now
 from foundation.kernel.ids import uuid7
 from foundation.kernel.leasing import EVERY, Queue, lease_due, release
 from foundation.kernel.models import WorkItem
@@ -66,10 +65,12 @@ def enqueue(kind: str, ref: dict[str, Any], *, due: datetime | None = None, queu
 def enqueue_many(
     kind: str, refs: Sequence[dict[str, Any]], *, due: datetime | None = None, queue: str = Queue.INDEX
 ) -> list[UUID]:
-    """Owe `kind` once for each of `refs`. Raises `ValueError` for a queue that nobody would work."""
-    work, at, into = current_work(), due or now(), Queue(queue)
+    """Owe `kind` once for each of `refs`, at once unless `due` says when. Raises `ValueError` for a queue that nobody
+    would work."""
+    work, into = current_work(), Queue(queue)
     trace = watch().carry() or None
-    items = [WorkItem(id=uuid7(), kind=kind, queue=into, ref=ref, due=at, trace=trace) for ref in refs]
+    owed = {"kind": kind, "queue": into, "due": due, "trace": trace}
+    items = [WorkItem(id=uuid7(), ref=ref, **owed) for ref in refs]
     insert(items)
     if not work.state.setdefault("nudges", False):
         work.state["nudges"] = True
@@ -224,11 +225,9 @@ def _postpone(item_id: UUID, failure: str) -> None:
         item = WorkItem.objects.select_for_update().filter(id=item_id).first()
         if item is None:
             return
-        item.runner = None
-        item.failure = failure[:64]
-        item.due = now() + timedelta(seconds=min(2**item.attempts, 600))
-        item.state = WorkItem.State.DEAD if item.attempts >= MOST_ATTEMPTS else WorkItem.State.DUE
-        item.save()
+        due = Now() + timedelta(seconds=min(2**item.attempts, 600))
+        state = WorkItem.State.DEAD if item.attempts >= MOST_ATTEMPTS else WorkItem.State.DUE
+        WorkItem.objects.filter(id=item_id).update(runner=None, failure=failure[:64], due=due, state=state)
 
 
 def _nudge(work: UnitOfWork) -> None:

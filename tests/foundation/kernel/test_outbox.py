@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 
 from foundation.kernel import leasing, outbox
-from foundation.kernel.clock import now
+from foundation.kernel.clock import frozen, now
 from foundation.kernel.leasing import Queue
 from foundation.kernel.models import WorkItem
 from foundation.kernel.problems import Unavailable
@@ -51,6 +51,15 @@ def test_work_runs_in_its_tenants_scope_and_is_gone(tenant, other_tenant, handle
     outbox.run_due()
     assert sorted(calls, key=str) == sorted([(tenant, [1]), (other_tenant, [2])], key=str)
     assert items(kind) == []
+
+
+@pytest.mark.parametrize("count", [1, 20], ids=["few", "many"])
+def test_work_owed_under_a_clock_that_is_ahead_is_due_at_once_all_the_same(tenant, handled, count):
+    kind, calls = handled
+    with frozen(now() + timedelta(hours=2)), tenant_transaction():
+        outbox.enqueue_many(kind, [{"n": 1}] * count)
+    outbox.run_due(limit=count)
+    assert sum(len(refs) for _, refs in calls) == count
 
 
 def test_work_of_a_change_that_was_undone_is_not_owed(tenant, handled):
