@@ -146,6 +146,12 @@ def test_a_crash_locks_a_key_for_a_lease_and_no_longer(tenant):
         assert isinstance(idempotency.begin(asked(tenant)), idempotency.Attempt)
 
 
+def test_a_crash_under_a_clock_that_was_ahead_locks_a_key_no_longer(tenant):
+    with clock.frozen(clock.now() + timedelta(hours=2)):
+        idempotency.begin(asked(tenant))  # and the process dies
+    assert isinstance(idempotency.begin(asked(tenant)), idempotency.Attempt)
+
+
 def test_an_attempt_that_was_overtaken_undoes_its_change(tenant):
     slow = idempotency.begin(asked(tenant))
     with clock.frozen(clock.now() + idempotency.LEASE + timedelta(seconds=1)):
