@@ -8,6 +8,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -16,11 +17,14 @@ from django.conf import settings
 from django.db import connections
 from django.http import HttpRequest, JsonResponse
 
+from foundation.kernel import clock
 from memwrit import pulse
 
 # A worker that was not heard of for so long is told as silent; its tenants' writes stop on their own (security.md §4).
 SILENT_AFTER = 30.0
 NOBODY = UUID(int=0)
+CLOCKS_APART = timedelta(seconds=30)
+"""A server whose clock is further from the database's gets no requests: what it dates would be wrong for all others."""
 Verdict = dict[str, Any]
 
 
@@ -72,6 +76,15 @@ def _reach_kms() -> None:
     kms().epochs(NOBODY, 0)
 
 
+class ClocksApart(Exception):
+    """This machine's clock and the database's differ by more than `CLOCKS_APART`."""
+
+
+def _agree_on_time() -> None:
+    if abs(clock.ahead()) > CLOCKS_APART:
+        raise ClocksApart
+
+
 def _worker() -> dict[str, Verdict]:
     """Each job of the worker: whether it has been heard of, whether it ever had nothing left, and since when not."""
     beats, now = pulse.read(Path(settings.PULSE)), time.time()
@@ -89,4 +102,5 @@ NEEDED: dict[str, Callable[[], None]] = {
     "database": lambda: _reach("default"),
     "keyring": lambda: _reach("keyring"),
     "kms": _reach_kms,
+    "clock": _agree_on_time,
 }
