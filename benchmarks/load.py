@@ -1,29 +1,30 @@
 """Mixed traffic over REST against the production form on this machine, then ten times as much of it, then as before.
 
-`python -m benchmarks load [--minutes N] [--clients N] [--overload N] [--engine postgres|opensearch] [--embedder NAME]`:
-JSON lines. Clients ask one thing after the other: admit 30, search 60, read the log 5, roll back or forget 5 of a
-hundred. Every promise is checked at the end: a memory that was answered 201 is there, or was forgotten by its client.
+`python -m benchmarks load [--minutes N] [--clients N] [--pace SECONDS] [--overload N] [--engine postgres|opensearch]
+[--embedder NAME] [--keep NAME]`: JSON lines. Clients ask one thing after the other: admit 30, search 60, read the log
+5, roll back or forget 5 of a hundred. Every promise is checked at the end: a memory that was answered 201 is there, or
+was forgotten by its client. Memory is told of each process: in the second quarter of the steady part, and in its last.
 """
 
 from __future__ import annotations
 
 import argparse
+import http.client
 import json
 import random
 import statistics
-import sys
 import tempfile
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import psutil
-
+from benchmarks.resident import flatness, picture, sampled
+from benchmarks.retrieval_figure import IMAGES
+from benchmarks.telling import Telling
 from deploy.on_cluster.load import PLACES, THINGS, WORDS
 from deploy.on_one_machine.fleet import Fleet, Form
 from memwrit.demo.client import Answer, Client, Line
@@ -32,7 +33,6 @@ MIX = {"admit": 30, "search": 60, "audit": 5, "roll back": 3, "forget": 2}
 SEED_MEMORIES = 200
 REFUSED = (429, 503)
 RECOVERY = 30.0
-SAMPLE = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +48,10 @@ class Asked:
 
 @dataclass
 class Books:
-    """What all clients asked, and what they were promised: memory id -> whether it is still there."""
+    """What all clients asked, and what they were promised: memory id -> whether it is still there. `pace`: seconds that
+    each rests between two requests."""
 
+    pace: float = 0.0
     began: float = field(default_factory=time.monotonic)
     asked: list[Asked] = field(default_factory=list)
     promised: dict[str, bool] = field(default_factory=dict)
@@ -74,8 +76,9 @@ class Tenant:
 class Guest(threading.Thread):
     """One client: it asks, waits for the answer, asks again."""
 
-    def __init__(self, number: int, url: str, tenant: Tenant, books: Books) -> None:
+    def __init__(self, number: int, url: str, tenant: Tenant, books: Books, pace: float) -> None:
         super().__init__(daemon=True)
+        self.pace = pace
         self.chance, self.books, self.tenant = random.Random(number), books, tenant
         line = Line(url)
         self.agent, self.officer = Client(line, tenant.agent), Client(line, tenant.officer)
@@ -92,14 +95,14 @@ class Guest(threading.Thread):
             "roll back": self.roll_back,
             "forget": self.forget,
         }
-        while not self.stopped.is_set():
+        while not self.stopped.wait(self.pace * 2 * self.chance.random()):
             acts[self.chance.choices(list(MIX), list(MIX.values()))[0]]()
 
     def _ask(self, act: str, ask: Callable[[], Answer]) -> Answer:
         began = time.monotonic()
         try:
             return self.books.note(act, began, ask())
-        except OSError:
+        except (OSError, http.client.HTTPException):
             return self.books.note(act, began, Answer(0, {}, ""))
 
     def admit(self) -> None:
@@ -148,32 +151,38 @@ def text(chance: random.Random) -> str:
 
 
 def run(args: list[str]) -> int:
-    parser = argparse.ArgumentParser(prog="bench load", description=__doc__)
-    parser.add_argument("--minutes", type=float, default=3.0, help="of the steady part")
-    parser.add_argument("--clients", type=int, default=8)
-    parser.add_argument("--overload", type=int, default=10, help="times as many clients; 0 leaves it out")
-    parser.add_argument("--engine", choices=("postgres", "opensearch"), default="postgres")
-    parser.add_argument("--embedder", default="minilm")
-    asked = parser.parse_args(args)
+    asked = _asked(args)
     form = Form(engine=asked.engine, embedder=asked.embedder)
     with tempfile.TemporaryDirectory(prefix="mw-load-") as folder, Fleet(Path(folder) / "data", form) as fleet:
-        tenant, books = _tenant(fleet), Books()
-        with _sampled(fleet) as memory:
+        tenant, books, telling = _tenant(fleet), Books(asked.pace), Telling("load")
+        with sampled(fleet) as memory:
             parts = {"steady": _part(fleet, tenant, books, asked.clients, asked.minutes * 60)}
             if asked.overload:
-                parts["overload"] = _part(fleet, tenant, books, asked.clients * asked.overload, RECOVERY)
+                parts["overload"] = _part(fleet, tenant, books, asked.clients * asked.overload, RECOVERY, pace=0.0)
                 parts["after"] = _part(fleet, tenant, books, asked.clients, RECOVERY)
         for name, (since, until) in parts.items():
-            _tell({"load": name, "clients": asked.clients} | _figures(books.asked, since, until))
+            telling.tell(name, **_figures(books.asked, since, until))
         lost = _lost(fleet, tenant, books)
-        grown = {"rss_first_mb": memory[0], "rss_last_mb": memory[-1], "rss_most_mb": max(memory)}
-        _tell({"load": "promises", "made": len(books.promised), "lost": len(lost), "restarts": fleet.restarts} | grown)
+        telling.tell("promises", made=len(books.promised), lost=len(lost), restarts=fleet.restarts)
+        for name, told in flatness(memory, *parts["steady"]).items():
+            telling.tell(f"memory of {name}", **told)
+    if asked.keep:
+        telling.keep(asked.keep)
+        note = f"{asked.clients} clients, then {asked.overload} times as many, then as before"
+        (IMAGES / f"{asked.keep}.svg").write_text(picture(memory, parts, note), encoding="utf-8")
     return 1 if lost else 0
 
 
-def _tell(row: dict[str, Any]) -> None:
-    print(json.dumps(row), flush=True)
-    print("  ".join(f"{name} {value}" for name, value in row.items()), file=sys.stderr)
+def _asked(args: list[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="bench load", description=__doc__)
+    parser.add_argument("--minutes", type=float, default=3.0, help="of the steady part")
+    parser.add_argument("--clients", type=int, default=8)
+    parser.add_argument("--pace", type=float, default=0.0, help="seconds that a client rests between two requests")
+    parser.add_argument("--overload", type=int, default=10, help="times as many clients, without rest; 0 leaves it out")
+    parser.add_argument("--engine", choices=("postgres", "opensearch"), default="postgres")
+    parser.add_argument("--embedder", default="minilm")
+    parser.add_argument("--keep", metavar="NAME", help="write benchmarks/results/NAME.jsonl and docs/images/NAME.svg")
+    return parser.parse_args(args)
 
 
 def _tenant(fleet: Fleet) -> Tenant:
@@ -196,10 +205,12 @@ def _seed(agent: Client, space: str) -> None:
         agent.post("/v1/memories:batch_create", body).must(207)
 
 
-def _part(fleet: Fleet, tenant: Tenant, books: Books, clients: int, seconds: float) -> tuple[float, float]:
-    """Let so many clients ask for so long; from when to when."""
-    since = time.monotonic() - books.began
-    guests = [Guest(int(since * 1000) + number, fleet.url, tenant, books) for number in range(clients)]
+def _part(
+    fleet: Fleet, tenant: Tenant, books: Books, clients: int, seconds: float, pace: float | None = None
+) -> tuple[float, float]:
+    """Let so many clients ask for so long; from when to when. It returns once all of them were answered."""
+    since, rest = time.monotonic() - books.began, books.pace if pace is None else pace
+    guests = [Guest(int(since * 1000) + number, fleet.url, tenant, books, rest) for number in range(clients)]
     for guest in guests:
         guest.start()
     until = time.monotonic() + seconds
@@ -218,7 +229,9 @@ def _figures(asked: Sequence[Asked], since: float, until: float) -> dict[str, An
     part = [each for each in asked if since <= each.at < until]
     good = [each for each in part if 200 <= each.status < 300]
     statuses = Counter(str(each.status) for each in part if each.status >= 300 or not each.status)
-    told: dict[str, Any] = {"seconds": round(until - since, 1), "per_second": round(len(good) / (until - since), 1)}
+    last = max((each.at + each.took for each in part), default=until)
+    told: dict[str, Any] = {"seconds": round(until - since, 1), "answered_s": round(last - since, 1)}
+    told |= {"asked": len(part), "per_second": round(len(good) / (until - since), 1)}
     told |= {f"{act}_ms": _spread([each.took for each in good if each.act == act]) for act in MIX}
     return told | {
         "refused": sum(statuses[str(status)] for status in REFUSED),
@@ -252,26 +265,3 @@ def _asked_again(agent: Client, memory: str) -> int:
             return answer.status
         time.sleep(1.0)
     return answer.status
-
-
-@contextmanager
-def _sampled(fleet: Fleet) -> Iterator[list[float]]:
-    """The fleet's resident memory in MB, sampled while it lasts."""
-    found, ended = [_resident(fleet)], threading.Event()
-
-    def sample() -> None:
-        while not ended.wait(SAMPLE):
-            found.append(_resident(fleet))
-
-    threading.Thread(target=sample, daemon=True).start()
-    yield found
-    ended.set()
-
-
-def _resident(fleet: Fleet) -> float:
-    total = 0
-    for process in fleet.processes.values():
-        if process.running is not None and psutil.pid_exists(process.running.pid):
-            family = [psutil.Process(process.running.pid)]
-            total += sum(each.memory_info().rss for each in [*family, *family[0].children(recursive=True)])
-    return round(total / 2**20, 1)

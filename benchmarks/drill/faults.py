@@ -1,15 +1,15 @@
 """One fault after the other under writing load, against the production form on one machine: nothing may be lost,
 doubled, or missing from the log.
 
-`python -m benchmarks.drill faults [--outage SECONDS] [--writers N] [--only NAME,…] [--embedder NAME]`: JSON lines, one
-for each fault: how long nothing was answered, how soon writing went on, and what was wrong afterwards.
+`python -m benchmarks.drill faults [--outage SECONDS] [--writers N] [--only NAME,…] [--embedder NAME] [--engine NAME]
+[--broker NAME]`: JSON lines, one for each fault: how long nothing was answered, how soon writing went on, and what was
+wrong afterwards. At the end the index is compared with the records.
 """
 
 from __future__ import annotations
 
 import argparse
 import contextlib
-import itertools
 import json
 import secrets
 import signal
@@ -18,72 +18,23 @@ import sys
 import tempfile
 import threading
 import time
-import uuid
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from benchmarks.drill.writing import SETTLE, Books, Writer, silence, wrong
 from benchmarks.load import Tenant, _tenant
-from deploy.on_cluster.load import PLACES, THINGS, WORDS
+from benchmarks.telling import busy
 from deploy.on_one_machine.fleet import QUEUES, Fleet, Form
-from memwrit.demo.client import Client, Line, eventually
+from memwrit.demo.client import Client, Line
 from tests.workers.brokers import kill_tree
 
-SETTLE = 180.0
-DISK = 700  # MB
-
-
-@dataclass
-class Books:
-    """What writers were promised: the mark of each memory -> its id; and when the last answer came."""
-
-    promised: dict[str, str] = field(default_factory=dict)
-    answered: list[float] = field(default_factory=list)
-
-
-class Writer(threading.Thread):
-    """Admits memories, each request again and again under one idempotency key until it is answered."""
-
-    def __init__(self, url: str, tenant: Tenant, books: Books, stop: threading.Event) -> None:
-        super().__init__(daemon=True)
-        self.client, self.space, self.books, self.stop = Client(Line(url), tenant.agent), tenant.space, books, stop
-
-    def run(self) -> None:
-        for number in itertools.count():
-            if self.stop.is_set():
-                return
-            mark, told = secrets.token_hex(6), (WORDS[number % 12], THINGS[number % 10], PLACES[number % 8])
-            content = f"The {told[0]} {told[1]} with the mark {mark} stands in the {told[2]}."
-            self._admit(mark, {"space": self.space, "content": content})
-
-    def _admit(self, mark: str, body: dict[str, Any]) -> None:
-        """Until it is answered: what was asked before the end is neither lost nor unknown."""
-        key, until = str(uuid.uuid4()), time.monotonic() + SETTLE
-        while time.monotonic() < until:
-            status, memory = self._ask(key, body)
-            if status in (201, 202):
-                self.books.answered.append(time.monotonic())
-                self.books.promised[mark] = memory
-                return
-            time.sleep(0.25)
-
-    def _ask(self, key: str, body: dict[str, Any]) -> tuple[int, str]:
-        try:
-            answer = self.client.line.ask(
-                "POST",
-                "/v1/memories",
-                {
-                    "Authorization": f"Bearer {self.client.key}",
-                    "Content-Type": "application/json",
-                    "Idempotency-Key": key,
-                },
-                json.dumps(body).encode(),
-            )
-            return answer.status, str(answer.body.get("id", ""))
-        except OSError:
-            self.client.line.close()
-            return 0, ""
+DISK = 900  # MB
+WHOLE_WITHIN = 420.0
+"""Seconds for the index: what a lost broker had is sent anew once its lease of five minutes has ended."""
+FAKETIME = sorted(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"))
+HOURS_APART = {"web-0": 2, "retention": 2, "worker-index": 2, "relay": -2, "sequencer": -2, "worker-forget": -2}
 
 
 @dataclass
@@ -108,9 +59,18 @@ def kill(name: str) -> Fault:
 
 
 def stop_broker(stage: Stage) -> None:
-    stage.fleet.valkey.kill()
+    stage.fleet.broker.kill()
     time.sleep(stage.outage)
-    stage.fleet.valkey.start()
+    stage.fleet.broker.start()
+
+
+def stop_search(stage: Stage) -> None:
+    """OpenSearch dies and stays away. What is admitted meanwhile is indexed afterwards."""
+    [node] = stage.fleet.nodes
+    node.kill()
+    time.sleep(stage.outage)
+    node.launch()
+    node.await_answer()
 
 
 def stop_database(stage: Stage) -> None:
@@ -132,9 +92,9 @@ def restart_database(stage: Stage) -> None:
 
 def rolling_restart(stage: Stage) -> None:
     """Every process is asked to end, one after the other, and comes again."""
-    for name, process in stage.fleet.processes.items():
-        if name != "nginx" and process.running is not None:
-            process.running.terminate()
+    for name in stage.fleet.processes:
+        if name != "nginx":
+            _restart(stage, name)
             time.sleep(max(2.0, stage.outage / 10))
 
 
@@ -167,15 +127,37 @@ def fill_disk(stage: Stage) -> None:
     ballast.unlink()
 
 
+def skew_clocks(stage: Stage) -> None:
+    """Some processes live two hours ahead of the database, others two hours behind; then all come to their senses."""
+    for name, hours in HOURS_APART.items():
+        wrong_clock = {"LD_PRELOAD": str(FAKETIME[-1]), "FAKETIME": f"{hours:+d}h"}
+        quirks = {"DONT_FAKE_MONOTONIC": "1", "NO_FAKE_STAT": "1", "FAKE_UTIME": "0"}
+        stage.fleet.processes[name].environment |= wrong_clock | quirks
+        _restart(stage, name)
+    time.sleep(stage.outage)
+    for name in HOURS_APART:
+        for variable in ("LD_PRELOAD", "FAKETIME"):
+            del stage.fleet.processes[name].environment[variable]
+        _restart(stage, name)
+
+
+def _restart(stage: Stage, name: str) -> None:
+    running = stage.fleet.processes[name].running
+    if running is not None:
+        running.terminate()
+
+
 FAULTS: dict[str, Fault] = {
     **{f"kill {name}": kill(name) for name in ("web-0", "relay", "sequencer", "retention")},
     **{f"kill worker-{queue}": kill(f"worker-{queue}") for queue in QUEUES},
     "kill nginx": kill("nginx"),
     "broker away": stop_broker,
+    "search away": stop_search,
     "database away": stop_database,
     "database restarted": restart_database,
     "rolling restart": rolling_restart,
     "keys rotated": rotate_keys,
+    "clocks skewed": skew_clocks,
     "disk full": fill_disk,
 }
 
@@ -186,38 +168,90 @@ def run(args: list[str]) -> int:
     parser.add_argument("--writers", type=int, default=4)
     parser.add_argument("--only", default="", help="names out of: " + ", ".join(FAULTS))
     parser.add_argument("--embedder", default="hash")
+    parser.add_argument("--engine", choices=("postgres", "opensearch"), default="postgres")
+    parser.add_argument("--broker", choices=("valkey", "rabbitmq"), default="valkey")
     asked = parser.parse_args(args)
     chosen = [name for name in FAULTS if not asked.only or name in asked.only.split(",")]
-    wrong = 0
-    with _disk("disk full" in chosen) as folder, Fleet(folder / "data", Form(embedder=asked.embedder)) as fleet:
+    form = Form(engine=asked.engine, embedder=asked.embedder, broker=asked.broker)
+    wrongs = 0
+    with _disk("disk full" in chosen) as folder, Fleet(folder / "data", form) as fleet:
         stage = Stage(fleet, _tenant(fleet), asked.outage)
         for name in chosen:
+            if reason := _missing(name, form):
+                _tell({"drill": name, "skipped": reason})
+                continue
             told = _one(stage, name, asked.writers)
-            wrong += told["lost"] + told["doubled"] + told["unaudited"]
-            print(json.dumps(told), flush=True)
-            print("  ".join(f"{key} {value}" for key, value in told.items()), file=sys.stderr)
-    return 1 if wrong else 0
+            wrongs += sum(told.get(part, 0) for part in ("lost", "doubled", "unaudited")) + ("failed" in told)
+            _tell(told)
+        compared = _compared(stage)
+        _tell(compared)
+    return 1 if wrongs or compared["different"] else 0
+
+
+def _missing(name: str, form: Form) -> str:
+    """Why a fault cannot be made here; empty when it can."""
+    if name == "clocks skewed" and not FAKETIME:
+        return "libfaketime is not installed (Debian: libfaketime)"
+    if name == "search away" and form.engine != "opensearch":
+        return "the search engine is PostgreSQL: ask with --engine opensearch"
+    return ""
+
+
+def _tell(row: dict[str, Any]) -> None:
+    print(json.dumps(row | {"busy": busy()}), flush=True)
+    print("  ".join(f"{key} {value}" for key, value in row.items()), file=sys.stderr, flush=True)
 
 
 def _one(stage: Stage, name: str, writers: int) -> dict[str, Any]:
     books, stop, ended = Books(), threading.Event(), threading.Event()
     threading.Thread(target=_tend, args=(stage.fleet, ended), daemon=True).start()
     crowd = [Writer(stage.fleet.url, stage.tenant, books, stop) for _ in range(writers)]
-    for writer in crowd:
-        writer.start()
-    _await(lambda: len(books.answered) > writers)
+    try:
+        for writer in crowd:
+            writer.start()
+        return {"drill": name} | _under_load(stage, name, books, crowd, stop)
+    except Exception as error:
+        return {"drill": name, "promised": len(books.promised), "failed": f"{type(error).__name__}: {error}"}
+    finally:
+        stop.set()
+        for writer in crowd:
+            writer.join(SETTLE)
+        ended.set()
+
+
+def _under_load(stage: Stage, name: str, books: Books, crowd: list[Writer], stop: threading.Event) -> dict[str, Any]:
+    _await(lambda: len(books.answered) > len(crowd))
     began = time.monotonic()
     FAULTS[name](stage)
     over = time.monotonic()
-    _await(lambda: sum(at > over for at in books.answered) > 2 * writers)
+    _await(lambda: sum(at > over for at in books.answered) > 2 * len(crowd))
     stop.set()
     for writer in crowd:
         writer.join(SETTLE)
-    told = {"drill": name, "fault_s": round(over - began, 1), "longest_silence_s": _silence(books, began)}
+    told = {"fault_s": round(over - began, 1), "longest_silence_s": silence(books, began)}
     told |= {"recovered_s": round(min(at for at in books.answered if at > over) - over, 1)}
-    told |= {"promised": len(books.promised)} | _wrong(stage, books)
-    ended.set()
-    return told
+    return told | {"promised": len(books.promised)} | wrong(stage.fleet.url, stage.tenant, books)
+
+
+def _compared(stage: Stage) -> dict[str, Any]:
+    """Once nothing waits any more: how many versions the index lacks, has too old or should not have."""
+    began, ended = time.monotonic(), threading.Event()
+    threading.Thread(target=_tend, args=(stage.fleet, ended), daemon=True).start()
+    try:
+        while True:
+            told = _parity(stage)
+            if not (told["waiting"] or told["different"]) or time.monotonic() - began > WHOLE_WITHIN:
+                return {"drill": "index afterwards", "whole_after_s": round(time.monotonic() - began, 1)} | told
+            time.sleep(2.0)
+    finally:
+        ended.set()
+
+
+def _parity(stage: Stage) -> dict[str, int]:
+    said = stage.fleet.memwrit("parity", "--json", check=False).stdout.splitlines()
+    lines = [json.loads(line) for line in said if line.startswith("{")]
+    different = sum(line.get(part, 1) for line in lines for part in ("missing", "stale", "orphans"))
+    return {"tenants": len(lines), "different": different, "waiting": sum(line.get("waiting", 1) for line in lines)}
 
 
 def _tend(fleet: Fleet, ended: threading.Event) -> None:
@@ -232,41 +266,6 @@ def _await(good: Callable[[], bool]) -> None:
         if time.monotonic() > until:
             raise RuntimeError("nothing was answered for three minutes")
         time.sleep(0.1)
-
-
-def _silence(books: Books, began: float) -> float:
-    times = [began, *sorted(at for at in books.answered if at > began)]
-    return round(max(after - before for before, after in itertools.pairwise(times)), 1)
-
-
-def _wrong(stage: Stage, books: Books) -> dict[str, int]:
-    """Lost: promised and not there. Doubled: one text under two ids. Unaudited: there, and no admission in the log."""
-    agent, officer = (Client(Line(stage.fleet.url), key) for key in (stage.tenant.agent, stage.tenant.officer))
-    lost = sum(officer.get(f"/v1/memories/{memory}").status != 200 for memory in books.promised.values())
-    marks: dict[str, int] = {}
-    for memory in _pages(agent, f"/v1/memories?space={stage.tenant.space}&limit=200"):
-        mark = memory["content"].partition("with the mark ")[2].split(" ")[0]
-        marks[mark] = marks.get(mark, 0) + 1
-    ids = set(books.promised.values())
-    there = sum(marks.get(mark, 0) for mark in books.promised)
-    auditor = Client(Line(stage.fleet.url), stage.tenant.auditor)
-    eventually(
-        lambda: auditor.get("/v1/audit/events?limit=1"),
-        lambda answer: all(each["index"] is not None for each in answer.body.get("data", [{"index": None}])),
-        "the end of the log",
-    )
-    told = {each["target"]["id"] for each in _pages(auditor, "/v1/audit/events?act=memory.admit&limit=200")}
-    held = {each["target"]["id"] for each in _pages(auditor, "/v1/audit/events?act=memory.hold&limit=200")}
-    doubled = sum(marks.get(mark, 0) > 1 for mark in books.promised)
-    return {"lost": lost, "served": there, "doubled": doubled, "unaudited": len(ids - told - held)}
-
-
-def _pages(client: Client, path: str) -> Iterator[dict[str, Any]]:
-    cursor = ""
-    while cursor is not None:
-        body = client.get(path + (f"&cursor={cursor}" if cursor else "")).must(200).body
-        yield from body["data"]
-        cursor = body["next_cursor"]
 
 
 @contextlib.contextmanager

@@ -19,12 +19,13 @@ def main() -> int:
     parser.add_argument("--webs", type=int, default=2, help="web processes")
     parser.add_argument("--engine", choices=("postgres", "opensearch"), default="postgres")
     parser.add_argument("--embedder", default="minilm")
+    parser.add_argument("--broker", choices=("valkey", "rabbitmq"), default="valkey")
     parser.add_argument("--no-proxy", action="store_true")
     asked = parser.parse_args()
     ended = threading.Event()
     for sent in (signal.SIGTERM, signal.SIGINT):
         signal.signal(sent, lambda *_: ended.set())
-    form = Form(asked.webs, asked.engine, asked.embedder, proxy=not asked.no_proxy)
+    form = Form(asked.webs, asked.engine, asked.embedder, proxy=not asked.no_proxy, broker=asked.broker)
     with (
         tempfile.TemporaryDirectory(prefix="mw-local-") as temporary,
         Fleet(asked.data or Path(temporary) / "data", form, asked.port) as fleet,

@@ -19,7 +19,8 @@ from deploy.on_one_machine import proxy
 from memwrit.embedded import attach, postgres
 from memwrit.embedded.children import bound_to_parent
 from tests.opensearch.node import whole
-from tests.workers.brokers import Valkey, free_port, kill_tree
+from tests.opensearch.server import Server
+from tests.workers.brokers import BROKERS, free_port, kill_tree
 
 QUEUES = ("forget", "index", "admission", "retention")
 READY_WITHIN = 180.0
@@ -30,12 +31,13 @@ AGAIN_AFTER = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Form:
-    """What is run: web processes, the search engine, the embedder, and whether nginx stands in front."""
+    """What is run: web processes, the search engine, the embedder, the broker, and whether nginx stands in front."""
 
     webs: int = 2
     engine: str = "postgres"
     embedder: str = "minilm"
     proxy: bool = True
+    broker: str = "valkey"
 
 
 @dataclass(slots=True)
@@ -57,6 +59,7 @@ class Fleet:
     form: Form
     port: int = 0
     processes: dict[str, Process] = field(default_factory=dict)
+    nodes: list[Server] = field(default_factory=list)
     tended: bool = True
 
     def __enter__(self) -> Fleet:
@@ -90,10 +93,10 @@ class Fleet:
             if process.running is None and time.monotonic() - process.ended_at > AGAIN_AFTER:
                 self._start(process)
 
-    def memwrit(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+    def memwrit(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         """One command with every role's credentials, as an operator's Job has them."""
         command = [sys.executable, "-m", "memwrit.cli", *arguments]
-        return subprocess.run(command, env=self._given(attach.ALL), capture_output=True, text=True, check=True)
+        return subprocess.run(command, env=self._given(attach.ALL), capture_output=True, text=True, check=check)
 
     # --- bringing up ---
 
@@ -102,9 +105,9 @@ class Fleet:
         self.logs = self.data / "processes.log"
         self.cluster = _postgres(self.data)
         self._stack.callback(self.cluster.stop)
-        self.valkey = Valkey()
-        self._stack.callback(self.valkey.stop)
-        self.valkey.start()
+        self.broker = BROKERS[self.form.broker]()
+        self._stack.callback(self.broker.stop)
+        self.broker.start()
         self.settings = self._settings()
         self.memwrit("migrate")
         self._stack.callback(self._end)
@@ -118,7 +121,7 @@ class Fleet:
 
     def _settings(self) -> dict[str, str]:
         made = self.cluster.settings() | {
-            "BROKER_URL": self.valkey.url,
+            "BROKER_URL": self.broker.url,
             "SEARCH_ENGINE": self.form.engine,
             "EMBEDDER": self.form.embedder,
             "SECRET_KEY": secrets.token_urlsafe(48),
@@ -126,8 +129,8 @@ class Fleet:
             "MODELS": os.environ.get("MODELS") or str(Path.cwd() / ".memwrit" / "models"),
         }
         if self.form.engine == "opensearch":
-            [node] = self._stack.enter_context(whole(heap="1g", quick=True))
-            made["OPENSEARCH_URL"] = f"http://127.0.0.1:{node.http}"
+            self.nodes = self._stack.enter_context(whole(heap="1g", quick=True))
+            made["OPENSEARCH_URL"] = self.nodes[0].url
         return made
 
     def _processes(self, ports: list[int]) -> None:
