@@ -17,9 +17,9 @@ from governance import lifecycle
 from governance.models import MemCube, Space, State, Version
 from governance.sealed import Payload, Span
 from guard.pii import vault
-from guard.pii.document import NAME, flatten
+from guard.pii.document import NAME, flatten, last_name
 from guard.pii.entities import Entity
-from guard.pii.policy import PiiPolicy
+from guard.pii.policy import Action, PiiPolicy
 from guard.pii.port import Original
 from guard.pii.pseudonyms import TOKEN
 from guard.pii.restoring import Placed, put_back
@@ -160,6 +160,20 @@ def retyped(changes: dict[str, Any], payload: Payload, values: Mapping[str, str]
     ]
     names = [place for place in placed_in(payload, values) if place.path.endswith(NAME)]
     return changes | dict(put_back(texts, [*typed, *names]))
+
+
+def tokens(payload: Payload) -> dict[str, str]:
+    """The tokens of a payload that have a way back, as they stand in it, each with its kind (an `Entity`'s value)."""
+    texts = flatten(personal(payload))
+    kept = [span for span in payload.redactions if span["action"] == Action.PSEUDONYMISE]
+    return {found: span["type"] for span in kept if (found := token_at(texts, span))}
+
+
+def token_at(texts: Mapping[str, str], span: Span) -> str:
+    """The token in the span, without its brackets; `texts` is the payload's flattened document."""
+    path = str(span["path"])
+    text = last_name(path.removesuffix(NAME)) if path.endswith(NAME) else texts.get(path, "")
+    return text[span["start"] : span["end"]].strip("<>")
 
 
 def personal(payload: Payload) -> dict[str, Any]:

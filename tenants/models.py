@@ -58,6 +58,7 @@ class Person(TenantOwned):
     sealed_email = models.BinaryField()
     email_lookup = models.BinaryField(max_length=32)  # keyed hash of the folded address
     password = models.BinaryField(null=True)  # argon2id, encoded; null: signs in elsewhere
+    rev = models.PositiveIntegerField(default=0)  # counts the changes of role and reach
     created_at = models.DateTimeField(default=now)
 
 
@@ -76,6 +77,17 @@ class Session(TenantOwned):
     fresh_until = models.DateTimeField()
     expires_at = models.DateTimeField()
     revoked_at = models.DateTimeField(null=True)
+
+
+class Attempt(TenantOwned):
+    """What was lately tried by one name (a keyed hash is the `id`), as the moment when all of it is forgotten. Rows of
+    tries that name no tenant stand under the platform's own."""
+
+    full_at = models.DateTimeField()
+
+    class Meta(TenantOwned.Meta):
+        abstract = False
+        indexes = [models.Index(fields=["tenant_id", "full_at"], name="attempts_forgotten")]
 
 
 class IdentityProvider(TenantOwned):

@@ -11,24 +11,23 @@ from audit.event import Event
 from audit.services.receipts import receipt
 from audit.services.record import Target, record
 from foundation.kernel.principal import Principal
-from foundation.kernel.problems import Erased, FieldError, RateLimited, Validation
+from foundation.kernel.problems import Erased, FieldError, Validation
 from foundation.kernel.scope import tenant_transaction
 from foundation.keyring import keys
-from foundation.rest.throttles import Buckets, Rate
+from foundation.rest.throttles import Rate
 from foundation.telemetry import Name
 from governance import lifecycle, opening, revealing
 from governance.measured import changes
 from governance.models import MemCube
 from governance.opening import Row
-from governance.revealing import Revelation, personal
+from governance.revealing import Revelation, personal, token_at
 from governance.sealed import Payload, Span, seal_text
 from governance.selectors import reach_cube
 from guard.models import PseudonymReveal
-from guard.pii.document import NAME, flatten, last_name
+from guard.pii.document import flatten
 from guard.pii.policy import Action
+from tenants import attempts
 from tenants.roles import POLICY
-
-_asked = Buckets()
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,27 +77,20 @@ def _gone() -> list[Row]:
 def _spend(principal: Principal) -> None:
     """Every attempt counts, the vain ones too: tokens cannot be tried out."""
     burst, per_minute = settings.REVEAL_RATE
-    standing = _asked.take(f"{principal.tenant_id}:{principal.id}", Rate(burst, per_minute / 60))
-    if standing.wait:
-        raise RateLimited("Values are revealed one at a time, and slowly.", retry_after=standing.wait)
+    told = "Values are revealed one at a time, and slowly."
+    attempts.spend("reveal", str(principal.id), Rate(burst, per_minute / 60), told=told)
 
 
 def _span(payload: Payload, token: str) -> Span:
     """The first span in which the token stands; a span that has a way back before one that has none."""
     texts = flatten(personal(payload))
-    found = [span for span in payload.redactions if _standing(texts, span) == token.strip("<>")]
+    found = [span for span in payload.redactions if token_at(texts, span) == token.strip("<>")]
     if not found:
         raise Validation(errors=[FieldError("/token", "unknown", "It stands in no redaction of this memory.")])
     reversible = [span for span in found if span["action"] == Action.PSEUDONYMISE]
     if not reversible:
         raise Validation(errors=[FieldError("/token", "irreversible", "Nothing keeps the way back.")])
     return next((span for span in reversible if "value" in span), reversible[0])
-
-
-def _standing(texts: dict[str, str], span: Span) -> str:
-    path = str(span["path"])
-    text = last_name(path.removesuffix(NAME)) if path.endswith(NAME) else texts.get(path, "")
-    return text[span["start"] : span["end"]].strip("<>")
 
 
 def _tell(principal: Principal, row: Row, span: Span, reason: str, secret: bytes) -> Event:

@@ -11,9 +11,10 @@ from audit.event import Target
 from audit.services.record import record
 from foundation.kernel.models import Registry
 from foundation.kernel.principal import Principal
-from foundation.kernel.problems import RateLimited, Unauthenticated
+from foundation.kernel.problems import Unauthenticated
 from foundation.kernel.scope import current_tenant, tenant_scope, tenant_transaction
-from foundation.rest.throttles import Buckets, Rate
+from foundation.rest.throttles import Rate
+from tenants import attempts
 from tenants.models import Person, Session
 from tenants.passwords import require_password
 from tenants.roles import POLICY
@@ -23,7 +24,7 @@ from tenants.tickets import Ticket
 
 PER_ADDRESS = Rate(burst=10, per_second=1 / 60)
 PER_CLIENT = Rate(burst=30, per_second=1 / 6)
-addresses, clients = Buckets(), Buckets()
+TOO_MANY = "Too many attempts to sign in."
 
 
 def sign_in(*, tenant_id: UUID, email: str, password: str, browser: str, client: str) -> Ticket:
@@ -55,20 +56,13 @@ def found(email: str) -> Person | None:
 
 
 def spend_client(client: str) -> None:
-    """One attempt of a client; raises `RateLimited`."""
-    spend(clients, client, PER_CLIENT)
+    """One attempt of a client, at whichever tenant; raises `RateLimited`."""
+    attempts.spend("client", client, PER_CLIENT, told=TOO_MANY, of_platform=True)
 
 
 def spend_address(lookup: bytes) -> None:
     """One attempt at an e-mail address of the tenant in scope; raises `RateLimited`."""
-    spend(addresses, f"{current_tenant()}:{lookup.hex()}", PER_ADDRESS)
-
-
-def spend(buckets: Buckets, name: str, rate: Rate) -> None:
-    """Take one attempt; raises `RateLimited`."""
-    standing = buckets.take(name, rate)
-    if standing.wait:
-        raise RateLimited("Too many attempts to sign in.", retry_after=standing.wait)
+    attempts.spend("address", lookup.hex(), PER_ADDRESS, told=TOO_MANY)
 
 
 @contextmanager

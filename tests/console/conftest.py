@@ -36,6 +36,19 @@ def quick(settings: Any) -> Iterator[None]:
     embedder.cache_clear()
 
 
+@pytest.fixture(autouse=True)
+def untried(django_db_setup: None) -> None:
+    """Attempts to sign in of other tests do not count, nor what providers published to them."""
+    from audit.origin import DIRECTORY
+    from foundation.kernel.scope import tenant_scope, tenant_transaction
+    from tenants import oidc
+    from tenants.models import Attempt
+
+    oidc.documents.clear()
+    with tenant_scope(DIRECTORY), tenant_transaction():
+        Attempt.objects.all().delete()
+
+
 @pytest.fixture(scope="session")
 def server(database: None) -> Iterator[Any]:
     """The whole product behind a threaded HTTP server in this process, on a port of its own."""

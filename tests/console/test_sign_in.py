@@ -12,20 +12,10 @@ from foundation.kernel.ids import uuid7
 from foundation.kernel.scope import tenant_scope, tenant_transaction
 from tenants import tickets
 from tenants.models import PrincipalRecord, Session
-from tests.console.house import PASSWORD
+from tests.console.house import PASSWORD, House
 from tests.console.watching import BROWSER, require_accessible
 
 REFUSED = "The address and the password do not belong together."
-
-
-@pytest.fixture(autouse=True)
-def unhurried(monkeypatch):
-    """Attempts of other tests do not count, and no time passes between two of this one's."""
-    from foundation.rest.throttles import Buckets
-    from tenants.services import sign_in
-
-    monkeypatch.setattr(sign_in, "clients", Buckets(clock=lambda: 0.0))
-    monkeypatch.setattr(sign_in, "addresses", Buckets(clock=lambda: 0.0))
 
 
 def knock(house, *, email="admin@example.org", password=PASSWORD, client=None, tenant=None, **headers):
@@ -144,7 +134,14 @@ def test_a_closed_tenant_lets_nobody_in(house):
     assert knock(house).status_code == 401
 
 
-def test_attempts_are_limited_by_address(house):
+@pytest.fixture
+def at_once():
+    """No time passes between two attempts."""
+    with clock.frozen(clock.now()):
+        yield
+
+
+def test_attempts_are_limited_by_address(house, at_once):
     house.person("admin")
     answers = [knock(house, password="wrong horse battery staple").status_code for _ in range(12)]
     assert answers == [401] * 10 + [429] * 2
@@ -153,9 +150,10 @@ def test_attempts_are_limited_by_address(house):
     assert knock(house, email="other@example.org").status_code == 401
 
 
-def test_attempts_are_limited_by_client_also_where_nobody_is_named(house):
+def test_attempts_are_limited_by_client_also_where_nobody_is_named(house, at_once):
     answers = [knock(house, email=f"{n}@example.org").status_code for n in range(32)]
     assert answers == [401] * 30 + [429] * 2
+    assert knock(House(), email="n@example.org").status_code == 429  # at whichever tenant
 
 
 # -- sessions -------------------------------------------------------------------------------------------------------
@@ -180,8 +178,6 @@ def test_a_session_in_another_browser_is_none(house):
 
 
 def test_a_session_is_refused_with_another_secret_or_another_tenant(house):
-    from tests.console.house import House
-
     cookie, other = house.session("auditor"), House().session("auditor")
     kind, _, session, secret = cookie.split("_", 3)
     assert visit(f"{kind}_{other.split('_')[1]}_{session}_{secret}").status_code == 303

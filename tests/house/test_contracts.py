@@ -24,6 +24,7 @@ SQL_ALLOWED = {
     "guard/pii/vault.py": "the values that versions use",
     "guard/selectors.py": "the versions in force",
     "guard/trust.py": "the histories of voices",
+    "tenants/attempts.py": "one attempt, taken by one statement",
     "tenants/selectors.py": "a presented key",
     "tenants/services/count_usage.py": "an addition to a use",
     "platform/memwrit/demo/tampering.py": "plays the attacker, on a copy",

@@ -23,9 +23,9 @@ from foundation.keyring import durable
 from foundation.keyring.sealing import KEY_BYTES, new_key
 
 Signer = Literal["audit", "receipt", "certificate"]
-Mac = Literal["outbox", "lane", "cursor"]
+Mac = Literal["outbox", "lane", "cursor", "attempt"]
 SIGNERS: tuple[Signer, ...] = ("audit", "receipt", "certificate")
-MACS: tuple[Mac, ...] = ("outbox", "lane", "cursor")
+MACS: tuple[Mac, ...] = ("outbox", "lane", "cursor", "attempt")
 
 
 def signing_key(name: Signer) -> Ed25519PrivateKey:

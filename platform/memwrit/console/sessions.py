@@ -8,10 +8,9 @@ from uuid import UUID
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 
-from foundation.kernel.problems import Unauthenticated
+from foundation.kernel.problems import RateLimited, Unauthenticated
 from foundation.rest.throttles import caller, stranger_rate, strangers
 from tenants.oidc import Journey
-from tenants.services.sign_in import spend
 from tenants.sessions import LIFE, SignedIn, signed_in
 from tenants.tickets import Ticket
 
@@ -37,8 +36,15 @@ def of(request: HttpRequest) -> SignedIn:
         return signed_in(request.COOKIES.get(name(), ""), browser(request))
     except Unauthenticated:
         if name() in request.COOKIES:
-            spend(strangers, caller(request.META), stranger_rate())
+            _spend(caller(request.META))
         raise
+
+
+def _spend(client: str) -> None:
+    """One cookie that opens nothing; raises `RateLimited`."""
+    standing = strangers.take(client, stranger_rate())
+    if standing.wait:
+        raise RateLimited(retry_after=standing.wait)
 
 
 def browser(request: HttpRequest) -> str:
