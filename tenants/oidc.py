@@ -25,15 +25,18 @@ from authlib.oidc.discovery import OpenIDProviderMetadata, get_well_known_url
 from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
+from joserfc.jws import extract_compact
 
 from foundation.egress import Answer, Client, EgressError, Use
 from foundation.kernel import clock
 from foundation.kernel.problems import Problem, Unauthenticated, Unavailable
+from tenants.discovery import AGAIN, LIFE, Document, Documents
 
 ALGORITHMS = ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"]
 """Signatures that are checked with a public key: none that a client secret, or nothing at all, would make."""
 LEEWAY = 60
 _FORM = "application/x-www-form-urlencoded"
+documents = Documents()
 
 
 class Unproven(Unauthenticated):
@@ -132,12 +135,18 @@ def come_back(provider: Provider, journey: Journey, answer: Mapping[str, str], *
 
 def _metadata(provider: Provider) -> dict[str, Any]:
     """What the provider says of itself, if it is the one it is said to be."""
-    told = OpenIDProviderMetadata(_json(_ask("GET", get_well_known_url(provider.issuer, external=True))))
+    told = OpenIDProviderMetadata(_published(get_well_known_url(provider.issuer, external=True)))
     if told.get("issuer") != provider.issuer:
         raise Unproven("issuer")
     for name in ("authorization_endpoint", "token_endpoint", "jwks_uri"):
         _permitted(told.get(name))
     return dict(told)
+
+
+def _published(url: str, *, within: float = LIFE) -> Document:
+    """A document of the provider's, as it was fetched no longer than `within` seconds ago."""
+    _permitted(url)
+    return documents.get(url, lambda url: _json(_ask("GET", url)), within=within)
 
 
 def _permitted(url: Any) -> None:
@@ -173,7 +182,7 @@ def _claims(
     provider: Provider, metadata: Mapping[str, Any], journey: Journey, tokens: Mapping[str, Any]
 ) -> dict[str, Any]:
     try:
-        keys = KeySet.import_key_set(_json(_ask("GET", metadata["jwks_uri"])))  # type: ignore[arg-type]
+        keys = _keys(metadata["jwks_uri"], tokens["id_token"])
         token = jwt.decode(tokens["id_token"], keys, algorithms=ALGORITHMS)
         options = {
             "iss": {"essential": True, "value": provider.issuer},
@@ -185,6 +194,18 @@ def _claims(
     except (JoseError, ValueError, TypeError, KeyError):
         raise Unproven("token") from None
     return dict(claims)
+
+
+def _keys(uri: str, token: str) -> KeySet:
+    """The provider's keys; fetched anew if none of those we know is the one that the token names."""
+    published = _published(uri)
+    if extract_compact(token.encode()).headers().get("kid") not in _named(published):
+        published = _published(uri, within=AGAIN)
+    return KeySet.import_key_set(published)  # type: ignore[arg-type]
+
+
+def _named(published: Document) -> set[str]:
+    return {str(each["kid"]) for each in published["keys"] if "kid" in each}
 
 
 def _identity(provider: Provider, claims: Mapping[str, Any]) -> Identity:

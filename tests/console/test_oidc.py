@@ -15,9 +15,10 @@ from oidc_provider_mock import User, app
 from playwright.sync_api import expect
 
 from foundation.kernel.ids import uuid7
-from foundation.kernel.problems import Validation, VersionConflict
+from foundation.kernel.problems import Unavailable, Validation, VersionConflict
 from foundation.kernel.scope import tenant_transaction
 from tenants import oidc
+from tenants.discovery import AGAIN, LIFE, Documents
 from tenants.models import IdentityProvider, Session
 from tenants.providers import provider as kept
 from tenants.services.begin_session import begin_session
@@ -37,10 +38,11 @@ class Recorded:
     """The provider behind a record of what it was asked; it knows no PKCE, so what it would check is checked here."""
 
     def __init__(self, inner):
-        self.inner, self.challenges, self.verified, self.credentials = inner, [], [], []
+        self.inner, self.challenges, self.verified, self.credentials, self.paths = inner, [], [], [], []
 
     def __call__(self, environ, start_response):
         asked = parse_qs(environ.get("QUERY_STRING", ""))
+        self.paths.append(environ["PATH_INFO"])
         if environ["PATH_INFO"] == "/oauth2/authorize" and environ["REQUEST_METHOD"] == "GET":
             assert asked["code_challenge_method"] == ["S256"]
             self.challenges += asked["code_challenge"]
@@ -100,14 +102,6 @@ def organised(house, idp, settings):
         told = oidc.Provider(idp.url, "memwrit", "s3cret:with/odd characters", ("example.org",))
         set_identity_provider(house.principal("admin"), provider=told, version=0)
     return house
-
-
-@pytest.fixture(autouse=True)
-def unhurried(monkeypatch):
-    from foundation.rest.throttles import Buckets
-    from tenants.services import sign_in
-
-    monkeypatch.setattr(sign_in, "clients", Buckets())
 
 
 def go(page, sub, house):
@@ -236,8 +230,7 @@ def test_an_id_token_is_believed_only_if_all_of_it_is_right(idp, monkeypatch, te
     key, journey = RSAKey.generate_key(2048, {"kid": "one", "use": "sig", "alg": "RS256"}), oidc.Journey(tenant)
     told = claims(idp, nonce=journey.derived("nonce")) | changes
     token = jwt.encode({"alg": "RS256", "kid": "one"}, told, key)
-    monkeypatch.setattr(oidc, "_ask", lambda *_, **__: None)
-    monkeypatch.setattr(oidc, "_json", lambda _: KeySet([key]).as_dict(private=False))
+    monkeypatch.setattr(oidc, "_published", lambda *_, **__: KeySet([key]).as_dict(private=False))
     read = lambda: oidc._claims(oidc.Provider(idp.url, "memwrit"), {"jwks_uri": ""}, journey, {"id_token": token})  # noqa: E731
     if changes:
         with pytest.raises(oidc.Unproven):
@@ -253,8 +246,7 @@ def test_an_id_token_that_is_not_signed_by_the_providers_key_is_not_believed(idp
     theirs, ours = RSAKey.generate_key(2048, {"kid": "one"}), RSAKey.generate_key(2048, {"kid": "one"})
     journey = oidc.Journey(tenant)
     told = claims(idp, nonce=journey.derived("nonce"))
-    monkeypatch.setattr(oidc, "_ask", lambda *_, **__: None)
-    monkeypatch.setattr(oidc, "_json", lambda _: KeySet([theirs]).as_dict(private=False))
+    monkeypatch.setattr(oidc, "_published", lambda *_, **__: KeySet([theirs]).as_dict(private=False))
     shared = OctKey.import_key(secrets.token_bytes(64))
     unsigned = ".".join(
         base64.urlsafe_b64encode(part).rstrip(b"=").decode() for part in (b'{"alg":"none"}', b"{}", b"")
@@ -266,6 +258,85 @@ def test_an_id_token_that_is_not_signed_by_the_providers_key_is_not_believed(idp
     ):
         with pytest.raises(oidc.Unproven):
             oidc._claims(oidc.Provider(idp.url, "memwrit"), {"jwks_uri": ""}, journey, {"id_token": token})
+
+
+# -- what is asked of the provider ---------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def asked(idp):
+    """The paths that the provider was asked for since."""
+    idp.paths.clear()
+    return idp.paths
+
+
+def test_what_a_provider_publishes_is_asked_for_once(organised, site, asked):
+    client = Client(headers={"user-agent": BROWSER})
+    for _ in range(3):
+        assert client.get(f"/console/oidc/{organised.tenant_id}/").status_code == 303
+    assert asked == ["/.well-known/openid-configuration"]
+
+
+def test_it_is_asked_again_after_ten_minutes(organised, site, asked, monkeypatch):
+    client, at = Client(headers={"user-agent": BROWSER}), [0.0]
+    monkeypatch.setattr(oidc, "documents", Documents(clock=lambda: at[0]))
+    for at[0] in (0.0, LIFE - 1, LIFE, LIFE + 1):
+        assert client.get(f"/console/oidc/{organised.tenant_id}/").status_code == 303
+    assert len(asked) == 2
+
+
+class Published:
+    """What a provider publishes as its keys; `fetches` counts."""
+
+    def __init__(self, monkeypatch, *kids):
+        from joserfc.jwk import RSAKey
+
+        self.at, self.fetches = 0.0, 0
+        self.keys = {kid: RSAKey.generate_key(2048, {"kid": kid, "use": "sig", "alg": "RS256"}) for kid in kids}
+        self.shown = list(kids[:1])
+        monkeypatch.setattr(oidc, "documents", Documents(clock=lambda: self.at))
+        monkeypatch.setattr(oidc, "_permitted", lambda url: None)
+        monkeypatch.setattr(oidc, "_ask", self._asked)
+        monkeypatch.setattr(oidc, "_json", lambda told: told)
+
+    def _asked(self, method, url):
+        from joserfc.jwk import KeySet
+
+        self.fetches += 1
+        return KeySet([self.keys[kid] for kid in self.shown]).as_dict(private=False)
+
+    def token(self, idp, journey, kid):
+        from joserfc import jwt
+
+        told = claims(idp, nonce=journey.derived("nonce"))
+        return {"id_token": jwt.encode({"alg": "RS256", "kid": kid}, told, self.keys[kid])}
+
+
+def test_a_key_that_is_not_known_is_asked_for_at_once_and_strangers_do_not_make_us_ask(idp, monkeypatch, tenant):
+    published, journey, provider = Published(monkeypatch, "one", "two"), oidc.Journey(tenant), oidc.Provider(idp.url, "memwrit")  # fmt: skip
+    read = lambda kid: oidc._claims(provider, {"jwks_uri": "u"}, journey, published.token(idp, journey, kid))  # noqa: E731
+    assert read("one")["sub"] == read("one")["sub"] == "anna"
+    assert published.fetches == 1
+    published.shown, published.at = ["two"], AGAIN
+    assert read("two")["sub"] == "anna"
+    assert published.fetches == 2
+    for _ in range(5):
+        with pytest.raises(oidc.Unproven):  # a key they do not show any more
+            read("one")
+    assert published.fetches == 2
+
+
+def test_what_could_not_be_fetched_is_not_kept():
+    documents, told = Documents(clock=lambda: 0.0), [Unavailable(), {"a": 1}]
+
+    def fetch(url):
+        if isinstance(answer := told.pop(0), Exception):
+            raise answer
+        return answer
+
+    with pytest.raises(Unavailable):
+        documents.get("u", fetch)
+    assert documents.get("u", fetch) == documents.get("u", fetch) == {"a": 1}
 
 
 # -- what is kept ---------------------------------------------------------------------------------------------------
