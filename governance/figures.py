@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from uuid import UUID
 
-from django.db.models import Count, F, Q
+from django.db.models import Aggregate, Count, F, Q
+from django.db.models.functions import TruncHour
 
 from audit.acts import Act
 from audit.models import Entry
@@ -22,7 +23,7 @@ from foundation.kernel.principal import Principal
 from foundation.kernel.problems import NotSequenced
 from foundation.kernel.scope import current_tenant, tenant_transaction
 from governance import selectors
-from governance.models import Admission
+from governance.models import Admission, Retrieval
 from tenants.policy import may
 from tenants.roles import POLICY
 
@@ -55,6 +56,24 @@ class Personal:
     kinds: Mapping[str, int]
 
 
+@dataclass(frozen=True, slots=True)
+class Latency:
+    """The searches of one hour: how many, and in how many milliseconds half of them and 95 of 100 were done, from the
+    question to the record of what was handed out (not: until the client had it)."""
+
+    hour: datetime
+    searches: int
+    half: int
+    most: int
+
+
+class _Share(Aggregate):
+    """The value that `share` of all do not exceed."""
+
+    function = "percentile_disc"
+    template = "%(function)s(%(share)s) WITHIN GROUP (ORDER BY %(expressions)s)"
+
+
 def decisions(principal: Principal, *, days: int) -> tuple[list[date], dict[Act, list[int]]]:
     """The last `days` days (UTC), oldest first, and for each act how many there were on each of them."""
     may(principal, "audit.read")
@@ -66,6 +85,18 @@ def decisions(principal: Principal, *, days: int) -> tuple[list[date], dict[Act,
     found = {(act, day): count for act, day, count in counted}
     numbers = [(each - date(1970, 1, 1)).days for each in shown]
     return shown, {act: [found.get((act.value, number), 0) for number in numbers] for act in DECISIONS}
+
+
+def latencies(principal: Principal, *, hours: int) -> list[Latency]:
+    """The last `hours` hours (UTC), oldest first, also those in which nothing was searched."""
+    may(principal, Act.RETRIEVAL_READ)
+    present = now().astimezone(UTC).replace(minute=0, second=0, microsecond=0)
+    shown = [present - timedelta(hours=back) for back in reversed(range(hours))]
+    rows = Retrieval.objects.filter(id__gte=_floor(shown[0]), took_ms__isnull=False).order_by()
+    by_hour = rows.annotate(hour=TruncHour("at", tzinfo=UTC)).values_list("hour")
+    counted = by_hour.annotate(Count("id"), half=_Share("took_ms", share=0.5), most=_Share("took_ms", share=0.95))
+    found = {told[0]: Latency(*told) for told in counted}
+    return [found.get(hour, Latency(hour, 0, 0, 0)) for hour in shown]
 
 
 def held_by_age(principal: Principal) -> list[tuple[str, int]]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from time import perf_counter
 from typing import Any
 from uuid import UUID
 
@@ -80,7 +81,7 @@ def search(principal: Principal, *, question: Question, through: Principal | Non
     `through`: of what this other one would find, never beyond what `principal` may see himself. The look, the
     receipt and the values that are put back are `principal`'s.
     """
-    asker = through or principal
+    began, asker = perf_counter(), through or principal
     spaces = _spaces(asker, question)
     policies, weights = _settings(spaces)
     asked = cleared(question.query, policies.values())
@@ -100,7 +101,7 @@ def search(principal: Principal, *, question: Question, through: Principal | Non
     ]
     found = weigh(hits, known, asked)
     beside = _beside(near, opened, found, known, asked) if near.beside else {}
-    return _hand_out(principal, question, found, beside, candidates.withheld + near.withheld, told)
+    return _hand_out(principal, question, found, beside, candidates.withheld + near.withheld, told, began)
 
 
 def _beside(
@@ -196,13 +197,14 @@ def _hand_out(
     beside: dict[Place, list[Found]],
     withheld: int,
     told: Revelation,
+    began: float,
 ) -> Answer:
     """Leave out what was frozen since the snapshot, and write down what is handed out."""
     with tenant_transaction():
         left = _still_served([*found, *(each for near in beside.values() for each in near)])
         kept = [each for each in found if each.memory.cube.id in left]
         shown = {place: [each for each in near if each.memory.cube.id in left] for place, near in beside.items()}
-        retrieval = _keep(principal, kept, shown, withheld)
+        retrieval = _keep(principal, kept, shown, withheld, began)
         detail = {"retrieval": str(retrieval.id), "returned": [hit[:2] for hit in retrieval.hits]}
         versions = {each.memory.version.id for each in (*kept, *(each for near in shown.values() for each in near))}
         event = record(
@@ -218,7 +220,11 @@ def _still_served(found: Sequence[Found]) -> set[UUID]:
 
 
 def _keep(
-    principal: Principal, found: Sequence[Found], beside: Mapping[Place, Sequence[Found]], withheld: int
+    principal: Principal,
+    found: Sequence[Found],
+    beside: Mapping[Place, Sequence[Found]],
+    withheld: int,
+    began: float,
 ) -> Retrieval:
     """Each version once: a hit under its rank; a neighbour under the rank of the best hit it came with, marked."""
     lines: dict[Place, list[Any]] = {
@@ -228,7 +234,8 @@ def _keep(
         for each in beside.get(hit.memory.place, ()):
             lines.setdefault(each.memory.place, [rank, each.standing.value, NEIGHBOUR])
     hits = [[str(cube_id), number, *told] for (cube_id, number), told in lines.items()]
-    retrieval = Retrieval(id=uuid7(), principal_id=principal.id, at=now(), hits=hits, withheld=withheld)
+    took = round((perf_counter() - began) * 1000)
+    retrieval = Retrieval(id=uuid7(), principal_id=principal.id, at=now(), hits=hits, withheld=withheld, took_ms=took)
     insert([retrieval])
     insert(
         [

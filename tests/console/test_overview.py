@@ -12,9 +12,12 @@ from foundation.kernel.principal import Role
 from foundation.kernel.problems import PolicyDenied, Rejected
 from foundation.kernel.scope import tenant_transaction
 from governance import figures
+from governance.models import Retrieval
 from governance.services.admit import admit
 from governance.services.plan_erasure import plan_erasure
+from governance.services.search import Question, search
 from tests.builders import principal as made_principal
+from tests.console.house import House
 from tests.console.test_held import hold
 from tests.console.visiting import Visitor, text
 from tests.console.watching import require_accessible
@@ -67,6 +70,45 @@ def test_kinds_of_personal_data_are_counted_in_the_newest_decisions(house):
     assert (told.decisions, told.kinds) == (2, {"PERSON": 2})
 
 
+def searched(house, *took, back=timedelta()):
+    """Searches that took so many milliseconds."""
+    who = house.principal("compliance")
+    with house.scope(), tenant_transaction(), clock.frozen(now() - back):
+        for each in took:
+            Retrieval(principal_id=who.id, at=now(), hits=[], took_ms=each).save(force_insert=True)
+
+
+def test_how_long_searches_took_is_told_by_hour(house):
+    searched(house, *range(1, 101))
+    searched(house, 7, back=timedelta(hours=2))
+    searched(house, 9000, back=timedelta(days=2))
+    who = house.principal("auditor")
+    with house.scope(), tenant_transaction():
+        found = figures.latencies(who, hours=4)
+    told = [(each.searches, each.half, each.most) for each in found]
+    assert told == [(0, 0, 0), (1, 7, 7), (0, 0, 0), (100, 50, 95)]
+
+
+def test_a_search_leaves_how_long_it_took(house):
+    house.memory(KETTLE)
+    with house.scope():
+        search(house.principal("compliance"), question=Question("kettle"))
+        with tenant_transaction():
+            (took,) = Retrieval.objects.values_list("took_ms", flat=True)
+    assert took > 0
+    other = House()
+    who = other.principal("auditor")
+    with other.scope(), tenant_transaction():
+        assert sum(each.searches for each in figures.latencies(who, hours=2)) == 0
+
+
+@pytest.mark.parametrize("role", ["reader", "agent"])
+def test_others_are_not_told_how_long_searches_took(house, role):
+    who = house.principal(role)
+    with house.scope(), tenant_transaction(), pytest.raises(PolicyDenied):
+        figures.latencies(who, hours=2)
+
+
 def test_the_log_is_told_with_its_checked_checkpoint(house):
     house.memory(KETTLE)
     house.drain()
@@ -85,6 +127,7 @@ def test_an_officer_sees_every_part_with_a_way_to_its_list(house):
     house.drain()
     response = Visitor(house, "compliance").get("overview")
     seen = text(response)
+    assert "Milliseconds a search took" in seen
     for words in (
         "1 held memories wait",
         "1 erasures open",
@@ -121,12 +164,23 @@ def test_an_officer_lands_here(house):
 def test_the_overview_is_drawn_and_accessible(house, as_role):
     house.memory("{{Ana}} has a red kettle.")
     hold(house)
+    searched(house, 40, 60)
     house.drain()
     page = as_role("compliance")
     page.goto("/console/overview")
     page.get_by_text("Personal data in the newest 2 decisions").first.wait_for()
-    assert page.locator("svg.chart[role=img]").count() == 4
+    assert page.locator("svg.chart[role=img]").count() == 5
     for chart in page.locator("svg.chart").all():
         assert chart.locator("title").text_content()
         assert chart.locator("desc").text_content()
     require_accessible(page)
+
+
+def test_the_numbers_behind_the_drawing_stand_in_a_table(house):
+    searched(house, 40, 60)
+    response = Visitor(house, "auditor").get("overview")
+    seen = text(response)
+    assert "2 searches in all. In the slowest hour 95 of 100 were done in 60 ms." in seen
+    assert "Hour Searches Half within, ms 95 of 100 within, ms" in seen
+    assert seen.endswith("2 40 60") or " 2 40 60 " in seen
+    assert b'href="/console/audit?act=memory.search"' in response.content

@@ -14,7 +14,7 @@ from django.urls import path, reverse
 from foundation.kernel.problems import Problem, Validation, Withdrawn
 from foundation.kernel.scope import tenant_transaction
 from foundation.rest.etags import etag
-from governance import explorer, names, selectors
+from governance import explorer, names, revealing, selectors
 from governance.opening import Shown
 from governance.services.rollback import roll_back
 from governance.services.withdraw import withdraw
@@ -103,6 +103,7 @@ def _record(page: Page, shown: Shown) -> dict[str, Any]:
         "shown": shown,
         "memory": memory,
         "standing": standing_of(memory).value,
+        "tokens": revealing.tokens(memory.payload),
         "reasons": explanations.explain(shown.decision["reasons"]),
         "holds": explorer.holds(page.principal, memory.cube) if "hold.read" in offers else None,
         "people": people,
