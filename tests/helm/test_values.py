@@ -26,8 +26,6 @@ PLACED = {"MEMWRIT_DATA", "KMS", "AUDIT_PIN", "ERASURE_LEDGER", "KEYRING_COPIES"
 }
 # The image's own, and those that stand elsewhere among the values or in a credential's URL.
 ELSEWHERE = {"MODELS", "WEB_WORKERS", "OPENSEARCH_USER", "OPENSEARCH_PASSWORD"}
-# No process of the chart's backs up.
-NOBODYS = {"DATABASE_BACKUP_URL", "KEYRING_BACKUP_URL"}
 
 
 def resolved(node):
@@ -118,7 +116,7 @@ def credentials():
 
 def test_every_setting_can_be_given_in_exactly_one_way():
     accepted = set(SCHEMA["properties"]["settings"]["properties"])
-    ways = [accepted, credentials() - {"CANARY_API_KEY"}, PLACED, ELSEWHERE, NOBODYS]
+    ways = [accepted, credentials() - {"CANARY_API_KEY"}, PLACED, ELSEWHERE]
     assert sum(map(len, ways)) == len(set().union(*ways)), "a setting has two places"
     assert set().union(*ways) == documented_settings()
 
@@ -155,6 +153,8 @@ def test_settings_reach_every_process_of_the_product():
         ),
         (['settings.SEARCH_ENGINE="opensearch"'], "credentials.opensearch.existingSecret"),
         (["externalSecrets.enabled=true"], "externalSecrets.store.name"),
+        (["cron.backup.enabled=true", 'cron.backup.existingClaim="b"'], "credentials.backup.existingSecret"),
+        (["cron.backup.enabled=true", 'credentials.backup.existingSecret="b"'], "cron.backup.existingClaim"),
         (["api.drainSeconds=60"], "terminationGracePeriodSeconds"),
     ],
 )

@@ -12,6 +12,7 @@ opensearch: [OPENSEARCH_URL]
 judge: [JUDGE_API_KEY]
 metrics: [METRICS_TOKEN]
 telemetry: [OTEL_EXPORTER_OTLP_HEADERS]
+backup: [DATABASE_BACKUP_URL, KEYRING_BACKUP_URL]
 canary: [CANARY_API_KEY]
 {{- end -}}
 
@@ -27,6 +28,7 @@ migrate: [app, owner]
 template: [app, opensearch]
 check: [app, owner, sequencer, relay, eraser, django, broker, opensearch, judge]
 parity: [app, eraser, opensearch]
+backup: [backup]
 canary: [canary]
 {{- end -}}
 

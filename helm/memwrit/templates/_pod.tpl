@@ -5,6 +5,7 @@
 {{- if and $given.autoscaling.enabled $given.keda.enabled }}{{ fail (printf "worker.queues.%s: autoscaling and keda are both enabled, and would undo each other: choose one" $queue) }}{{ end -}}
 {{- end -}}
 {{- if and (eq (include "memwrit.engine" .) "opensearch") (not .Values.credentials.opensearch.existingSecret) }}{{ fail "settings.SEARCH_ENGINE is opensearch: credentials.opensearch.existingSecret is needed" }}{{ end -}}
+{{- if and .Values.cron.backup.enabled (not (and .Values.credentials.backup.existingSecret .Values.cron.backup.existingClaim)) }}{{ fail "cron.backup is enabled: credentials.backup.existingSecret and cron.backup.existingClaim are needed" }}{{ end -}}
 {{- if and .Values.externalSecrets.enabled (not .Values.externalSecrets.store.name) }}{{ fail "externalSecrets.store.name is needed" }}{{ end -}}
 {{- if lt (int .Values.api.terminationGracePeriodSeconds) (add (int .Values.api.drainSeconds) 21 | int) }}{{ fail "api.terminationGracePeriodSeconds must be more than api.drainSeconds and 20" }}{{ end -}}
 {{- end -}}
@@ -45,7 +46,7 @@ seccompProfile: {type: RuntimeDefault}
 One pod. Takes a dict:
   root, process (of memwrit.given), component (its label), account, args, resources
   ports, startup, liveness, readiness, lifecycle, grace: as in a pod, where there are any
-  state: whether it has the keys and the record; client: whether it is one of the server's and has no settings
+  backups: the claim that backups are written to; state: whether it has the keys and the record; client: whether it is one of the server's and has no settings
   inline: whether its settings stand in it (hooks run before there is a ConfigMap); restart: of a Job's pod
 */ -}}
 {{- define "memwrit.pod" -}}
@@ -151,6 +152,9 @@ containers:
       - {name: keys, mountPath: /var/lib/memwrit/keys}
       - {name: record, mountPath: /var/lib/memwrit/record}
       {{- end }}
+      {{- if .backups }}
+      - {name: backups, mountPath: /var/lib/memwrit/backups}
+      {{- end }}
 volumes:
   - name: scratch
     emptyDir: {medium: Memory, sizeLimit: {{ $v.pod.scratch }}}
@@ -170,6 +174,10 @@ volumes:
     persistentVolumeClaim: {claimName: {{ include "memwrit.claim" (list $root "keys") }}}
   - name: record
     persistentVolumeClaim: {claimName: {{ include "memwrit.claim" (list $root "record") }}}
+  {{- end }}
+  {{- with .backups }}
+  - name: backups
+    persistentVolumeClaim: {claimName: {{ . }}}
   {{- end }}
 {{- end -}}
 

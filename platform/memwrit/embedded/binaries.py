@@ -1,4 +1,6 @@
-"""PostgreSQL's programs, from the wheel; copied aside when the account that runs them cannot reach the environment."""
+"""PostgreSQL's programs, from the wheel; copied aside when the account that runs them cannot reach the environment.
+
+Of the wheel the image has no more than the two programs that back up and restore."""
 
 from __future__ import annotations
 
@@ -19,6 +21,8 @@ INSTALL = "pginstall18"
 def programs(account: Account) -> Path:
     """The folder of `initdb` and `postgres`, executable by `account`."""
     original = _package() / INSTALL / "bin"
+    if not (original / "initdb").exists():
+        raise DataDirectoryError("PostgreSQL's server is not installed; set DATABASE_URL instead")
     if account.can_enter(original):
         return original
     return _copied() / WHEEL / INSTALL / "bin"
