@@ -23,7 +23,11 @@ IMAGE = "localhost/memwrit:cluster"
 
 def main() -> int:
     arguments = _arguments()
-    told: dict[str, Any] = {"began": time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime()), "machine": _machine()}
+    told: dict[str, Any] = {
+        "began": time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime()),
+        "machine": _machine(),
+        "broker": arguments.broker,
+    }
     try:
         (real if arguments.which == "real" else fake)(arguments, told)
         return 0
@@ -34,7 +38,7 @@ def main() -> int:
     finally:
         if not arguments.keep:
             tool("stop")
-        place = ROOT / "build" / f"cluster-{arguments.which}-helm{arguments.helm}.json"
+        place = ROOT / "build" / f"cluster-{arguments.which}-helm{arguments.helm}-{arguments.broker}.json"
         place.parent.mkdir(exist_ok=True)
         place.write_text(json.dumps(told, indent=2) + "\n")
 
@@ -45,7 +49,7 @@ def real(arguments: argparse.Namespace, told: dict[str, Any]) -> None:
     told["versions"] = {"helm": kube.helm("version", "--short").strip(), "kubernetes": _version(kube)}
     if not arguments.image:
         step(told, "image", lambda: _image(IMAGE))
-    with running() as hosts:
+    with running(arguments.broker) as hosts:
         release.clear(kube)
         release.prepare(kube, hosts)
         stage = acts.Stage(kube, hosts, release.values(arguments.image or IMAGE))
@@ -123,6 +127,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("which", choices=("real", "many"))
     parser.add_argument("--helm", type=int, choices=(3, 4), default=4)
     parser.add_argument("--image", default="", metavar="TAG", help="one the node has already")
+    parser.add_argument("--broker", choices=("valkey", "rabbitmq"), default="valkey")
     parser.add_argument("--keep", action="store_true", help="leave the cluster running")
     parser.add_argument("--only", nargs="*", choices=list(acts.ACTS), help="these acts, in this order")
     parser.add_argument("--replicas", type=int, default=50)

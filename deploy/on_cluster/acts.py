@@ -6,6 +6,7 @@ import json
 import time
 from dataclasses import dataclass, field
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from deploy.on_cluster import release
@@ -127,8 +128,20 @@ def parity(stage: Stage) -> Facts:
     return {"tenants": len(told), "different": sum(each["missing"] + each["stale"] + each["orphans"] for each in told)}
 
 
+def backup(stage: Stage) -> Facts:
+    """The nightly job, run now: both databases dumped by the role that reads, in a pod that has no other."""
+    stage.kube.kubectl("delete", "job", "backup-now", "--ignore-not-found")
+    stage.kube.kubectl("create", "job", "backup-now", f"--from=cronjob/{NAME}-backup")
+    stage.kube.kubectl("wait", "--for=condition=complete", "job/backup-now", "--timeout=300s", within=320)
+    told = json.loads(stage.kube.kubectl("logs", "job/backup-now").splitlines()[-1])
+    made = stage.hosts.folder / "state" / "backups" / Path(told["backup"]).name
+    if not (made / "manifest.json").exists():
+        raise Failed(f"no whole backup: {told}")
+    return {path.name: path.stat().st_size for path in sorted(made.glob("*.dump"))}
+
+
 def uninstall(stage: Stage) -> Facts:
-    """Everything goes but the volumes with the keys and the record."""
+    """Everything goes but the volumes with the keys, the record and the backups."""
     began = time.monotonic()
     stage.kube.helm("uninstall", RELEASE, "--wait", "--timeout", "10m")
     took = round(time.monotonic() - began, 1)
@@ -139,7 +152,7 @@ def uninstall(stage: Stage) -> Facts:
         if each["metadata"].get("labels", {}).get("app.kubernetes.io/instance") == RELEASE
     ]
     claims = sorted(each["metadata"]["name"] for each in stage.kube.get("pvc"))
-    if claims != sorted((f"{NAME}-keys", f"{NAME}-record")):
+    if claims != sorted(f"{NAME}-{part}" for part in ("keys", "record", "backups")):
         raise Failed(f"claims left: {claims}")
     return {"seconds": took, "left": left, "claims_kept": len(claims)}
 
@@ -256,6 +269,7 @@ ACTS = {
     "fail": fail,
     "kills": kills,
     "parity": parity,
+    "backup": backup,
     "test_again": test,
     "uninstall": uninstall,
 }

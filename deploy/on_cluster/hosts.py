@@ -1,5 +1,5 @@
-"""What the release needs beside itself, on this machine: PostgreSQL, Valkey, OpenSearch, all behind TLS of an authority
-made for the run. Pods reach them under one address."""
+"""What the release needs beside itself, on this machine: PostgreSQL, a broker, OpenSearch, all behind TLS of an
+authority made for the run. Pods reach them under one address."""
 
 from __future__ import annotations
 
@@ -24,11 +24,12 @@ from deploy.on_cluster.doors import opened
 from foundation.kernel.clock import now
 from memwrit.embedded import postgres, roles
 from tests.opensearch.node import whole
-from tests.workers.brokers import Valkey
+from tests.workers.brokers import BROKERS
 
 ADDRESS = os.environ.get("CLUSTER_HOST", "10.244.0.1")
 NETWORK = os.environ.get("CLUSTER_PODS", "10.244.0.0/16")
 AUTHORITY = "/run/tls/ca.crt"
+SCHEMES = {"valkey": "rediss://{place}/0", "rabbitmq": "amqps://guest:guest@{place}//"}
 
 
 @dataclass(slots=True)
@@ -47,26 +48,26 @@ class Hosts:
 
 
 @contextlib.contextmanager
-def running() -> Iterator[Hosts]:
+def running(broker: str = "valkey") -> Iterator[Hosts]:
     """Everything up, and gone afterwards."""
     folder = Path(tempfile.mkdtemp(prefix="mw-cluster-"))
     folder.chmod(0o711)
-    valkey = Valkey()
+    queue = BROKERS[broker]()
     try:
         hosts = Hosts(folder)
         hosts.authority, certificate = _certificates(folder)
         with whole(heap="512m", quick=True) as [node], _postgres(folder) as hosts.cluster:
-            valkey.start()
+            queue.start()
             behind = {
                 "postgres": str(hosts.cluster.directory.socket_folder() / ".s.PGSQL.5432"),
-                "broker": f"127.0.0.1:{valkey.port}",
+                "broker": f"127.0.0.1:{queue.port}",
                 "search": f"127.0.0.1:{node.http}",
             }
             with opened(ADDRESS, certificate, behind) as ports:
-                hosts.secrets = _secrets(hosts.cluster, ports)
+                hosts.secrets = _secrets(hosts.cluster, ports, broker)
                 yield hosts
     finally:
-        valkey.stop()
+        queue.stop()
         shutil.rmtree(folder, ignore_errors=True)
 
 
@@ -85,7 +86,7 @@ def _postgres(folder: Path) -> Iterator[postgres.Cluster]:
         postgres.COMMON.update(before)
 
 
-def _secrets(cluster: postgres.Cluster, ports: dict[str, int]) -> dict[str, dict[str, str]]:
+def _secrets(cluster: postgres.Cluster, ports: dict[str, int], broker: str) -> dict[str, dict[str, str]]:
     passwords = cluster.passwords()
 
     def url(name: str) -> str:
@@ -100,11 +101,12 @@ def _secrets(cluster: postgres.Cluster, ports: dict[str, int]) -> dict[str, dict
         "sequencer": ("DATABASE_SEQUENCER_URL",),
         "relay": ("DATABASE_RELAY_URL",),
         "eraser": ("DATABASE_ERASER_URL", "KEYRING_ERASER_URL"),
+        "backup": ("DATABASE_BACKUP_URL", "KEYRING_BACKUP_URL"),
     }
     made = {name: {setting: url(setting) for setting in settings} for name, settings in held.items()}
     return made | {
         "django": {"SECRET_KEY": secrets.token_urlsafe(48)},
-        "broker": {"BROKER_URL": f"rediss://{ADDRESS}:{ports['broker']}/0"},
+        "broker": {"BROKER_URL": SCHEMES[broker].format(place=f"{ADDRESS}:{ports['broker']}")},
         "opensearch": {"OPENSEARCH_URL": f"https://{ADDRESS}:{ports['search']}"},
     }
 

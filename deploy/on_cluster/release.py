@@ -33,7 +33,7 @@ def values(image: str) -> dict[str, Any]:
             "PII_TIMEOUT": 60,  # the machine has others to serve
         },
         "tlsSecret": "memwrit-tls",
-        "credentials": {name: {"existingSecret": f"memwrit-{name}"} for name in ("broker", "opensearch")},
+        "credentials": {name: {"existingSecret": f"memwrit-{name}"} for name in ("broker", "opensearch", "backup")},
         "state": {part: {"storageClassName": "-"} for part in ("keys", "record")},
         "api": {"replicas": 2, "workers": 1, "threads": 8, "resources": LITTLE, "drainSeconds": 5},
         "relay": {"resources": LITTLE},
@@ -41,20 +41,21 @@ def values(image: str) -> dict[str, Any]:
         "upkeep": {"resources": LITTLE},
         "worker": {"queues": {name: dict(queue) for name in QUEUES}},
         "jobs": {"resources": LITTLE},
-        "cron": {"resources": LITTLE},
+        "cron": {"resources": LITTLE, "backup": {"enabled": True, "existingClaim": f"{NAME}-backups", "keep": 2}},
         "canary": {"within": 180},
         "networkPolicy": {part: {"to": elsewhere} for part in ("postgres", "broker", "opensearch")},
     }
 
 
 def prepare(kube: Kube, hosts: Hosts) -> None:
-    """A namespace under PodSecurity *restricted*, every credential in its Secret, two volumes on the node."""
+    """A namespace under PodSecurity *restricted*, every credential in its Secret, three volumes on the node."""
     labels = {f"pod-security.kubernetes.io/{mode}": "restricted" for mode in ("enforce", "warn", "audit")}
     kube.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": NAMESPACE, "labels": labels}})
     for name, held in hosts.secrets.items():
         kube.apply(_secret(f"memwrit-{name}", {key: value.encode() for key, value in held.items()}))
     kube.apply(_secret("memwrit-tls", {"ca.crt": hosts.authority}))
-    kube.apply(*(_volume(hosts.folder / "state" / part, part) for part in ("keys", "record")))
+    kube.apply(*(_volume(hosts.folder / "state" / part, part) for part in ("keys", "record", "backups")))
+    kube.apply(_claim(f"{NAME}-backups"))
 
 
 def clear(kube: Kube) -> None:
@@ -63,7 +64,9 @@ def clear(kube: Kube) -> None:
         kube.kubectl("delete", "deployments,jobs,cronjobs", "--all", "--wait=false")
         kube.kubectl("delete", "pods", "--all", "--grace-period=0", "--force")
     kube.kubectl("delete", "namespace", NAMESPACE, "--ignore-not-found", "--wait", "--timeout=120s", within=150)
-    kube.kubectl("delete", "pv", "memwrit-keys", "memwrit-record", "--ignore-not-found", "--wait=false")
+    kube.kubectl(
+        "delete", "pv", "memwrit-keys", "memwrit-record", "memwrit-backups", "--ignore-not-found", "--wait=false"
+    )
 
 
 def install(kube: Kube, given: dict[str, Any], folder: Path, *words: str, verb: str = "install") -> str:
@@ -83,6 +86,12 @@ def admit_canary(kube: Kube) -> str:
 def _secret(name: str, held: dict[str, bytes]) -> dict[str, Any]:
     data = {key: base64.b64encode(value).decode() for key, value in held.items()}
     return {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name, "namespace": NAMESPACE}, "data": data}
+
+
+def _claim(name: str) -> dict[str, Any]:
+    spec = {"accessModes": ["ReadWriteMany"], "storageClassName": "", "resources": {"requests": {"storage": "1Gi"}}}
+    metadata = {"name": name, "namespace": NAMESPACE}
+    return {"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": metadata, "spec": spec}
 
 
 def _volume(folder: Path, part: str) -> dict[str, Any]:
