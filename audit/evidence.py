@@ -7,6 +7,8 @@
   The signature (Ed25519) is over the canonical JSON (RFC 8785) of `certificate`. `key` must be a key that was given,
   and then vouches for the log key that `certificate.log_key` names, or be endorsed by a key that was given. Every proof
   must hold, in the log of `certificate.tenant_id`, and every id in `certificate.events` must have one.
+- export: lines of JSON, the last of them signed as a certificate is, without proofs; its `certificate` holds the number
+  and the SHA-256 of all lines before it.
 - bundle: `{"proofs": [inclusion …], "consistency": [{…, "old": checkpoint}], "certificates": [certificate …]}`.
 
 Everything raises `Refused` where the evidence is false, and `CannotTell` where it is not enough.
@@ -14,6 +16,7 @@ Everything raises `Refused` where the evidence is false, and `CannotTell` where 
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -27,6 +30,7 @@ from foundation.kernel.canonical import NotCanonical, canonical
 
 Facts = dict[str, Any]
 Keys = list[Verifier]
+EXPORT = "memwrit.subject-export"
 
 
 class Refused(Exception):
@@ -76,15 +80,12 @@ def verify_consistency(proof: Mapping[str, Any], old_note: str, keys: Keys) -> F
 
 def verify_certificate(file: Mapping[str, Any], keys: Keys) -> Facts:
     """An erasure certificate and all its proofs; raises `Refused`."""
-    body, vkey = file.get("certificate"), _text(file, "key")
-    if not isinstance(body, dict):
-        raise Refused("there is no certificate in the file")
+    body, given = _signed(file, keys)
+    if body.get("type") == EXPORT:
+        raise Refused("this is the end of an export, not a certificate of erasure")
     try:
-        signer = Verifier.parse(vkey)
-        given = _vouched(signer, file, keys)
-        signer.verify(canonical(body), _bytes(file, "signature"))
         logs = [*keys, Verifier.parse(_text(body, "log_key"))] if given else keys
-    except (NoteError, NotCanonical) as error:
+    except NoteError as error:
         raise Refused(f"certificate: {error}") from None
     proven = [verify_inclusion(_object(proof), logs) for proof in _list(file, "proofs")]
     if not proven:
@@ -95,6 +96,38 @@ def verify_certificate(file: Mapping[str, Any], keys: Keys) -> Facts:
     if missing:
         raise Refused(f"{len(missing)} events of the certificate are not proven")
     return {"certificate": body.get("id"), "assurance": body.get("assurance"), "proofs": len(proven)}
+
+
+def verify_export(text: str, keys: Keys) -> Facts:
+    """The export of a subject: that its end is signed, and that nothing before it was changed, added or left out;
+    raises `Refused`."""
+    lines = text.split("\n")
+    if len(lines) < 3 or lines.pop():
+        raise Refused("the export has no end")
+    body, _ = _signed(read_object(lines.pop()), keys)
+    sent = "".join(f"{line}\n" for line in lines)
+    if body.get("type") != EXPORT or body.get("lines") != len(lines):
+        raise Refused("the export is not whole")
+    if hashlib.sha256(sent.encode()).hexdigest() != body.get("sha256"):
+        raise Refused("a line of the export is not what was signed")
+    head = read_object(lines[0])
+    if any(head.get(name) != body.get(name) for name in ("type", "id", "tenant_id", "subject")):
+        raise Refused("the export's head and end are of two exports")
+    return {"export": body.get("id"), "records": body.get("records"), "versions": body.get("versions")}
+
+
+def _signed(file: Mapping[str, Any], keys: Keys) -> tuple[dict[str, Any], bool]:
+    """What a file's `certificate` says, and whether the key that signed it was given itself; raises `Refused`."""
+    body, vkey = file.get("certificate"), _text(file, "key")
+    if not isinstance(body, dict):
+        raise Refused("there is no certificate in the file")
+    try:
+        signer = Verifier.parse(vkey)
+        given = _vouched(signer, file, keys)
+        signer.verify(canonical(body), _bytes(file, "signature"))
+    except (NoteError, NotCanonical) as error:
+        raise Refused(f"certificate: {error}") from None
+    return body, given
 
 
 def verify_bundle(file: Mapping[str, Any], keys: Keys) -> Facts:

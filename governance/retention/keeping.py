@@ -22,7 +22,7 @@ from tenants.versioned_policies import Versioned
 RETENTION_POLICIES = Versioned("retention_policy", RetentionPolicyRecord, RetentionPolicyVersion)
 REFLECTION = timedelta(hours=24)
 """How long a new version, or a policy that a space newly names, erases nothing yet: so long a mistake costs nothing."""
-CANDIDATES = (State.CANDIDATE, State.HELD)
+NO_RECORDS = (State.CANDIDATE, State.HELD, State.FORGOTTEN)
 NOTHING = Q(pk__in=[])
 
 
@@ -53,7 +53,7 @@ class Schedule:
         """What keeps a record at `at` (now). A candidate is no record yet, and a destruction that has begun (`frozen`)
         goes on: neither is kept."""
         governing = self.spaces.get(cube.space_id)
-        if governing is None or cube.frozen or cube.state in CANDIDATES:
+        if governing is None or cube.frozen or cube.state in NO_RECORDS:
             return None
         until = governing.policy.kept_until(cube)
         if until is None or until <= (at or now()):
@@ -76,7 +76,7 @@ class Schedule:
         for space_id, rule in self._rules():
             if rule.minimum:
                 condition |= _covered(space_id, rule) & Q(created_at__gt=rule.minimum.before(at))
-        return condition & Q(frozen=False) & ~Q(state__in=CANDIDATES)
+        return condition & Q(frozen=False) & ~Q(state__in=NO_RECORDS)
 
     def is_over(self, at: datetime) -> Q:
         """The records that have reached a maximum at `at`, where maxima erase by then, as a condition."""

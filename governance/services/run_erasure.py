@@ -212,7 +212,7 @@ def resume_after_minimum() -> int:
     partial = ErasureRequest.objects.filter(state=ErasureRequest.State.PARTIAL)
     waiting = ErasureItem.objects.filter(request_id__in=partial.values("id"), step=Step.RETAINED)
     cubes = MemCube.objects.filter(id__in=waiting.values("memcube_id"))
-    free = waiting.exclude(memcube_id__in=keeping.kept(cubes))
+    free = waiting.exclude(memcube_id__in=list(keeping.kept(cubes)))
     requests = list(partial.filter(id__in=free.values("request_id")).order_by("id"))
     for request in requests:
         ErasureItem.objects.filter(request_id=request.id, step=Step.RETAINED).update(step=Step.PLANNED)

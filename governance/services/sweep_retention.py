@@ -41,6 +41,8 @@ STUCK = timedelta(hours=24)
 def sweep_retention() -> int:
     """One step for the tenant in scope; how many records were ordered to be erased. Idempotent."""
     with tenant_transaction():
+        if RetentionPolicyRecord.objects.select_for_update().order_by("id").first() is None:  # one sweep at a time
+            return 0
         resume_after_minimum()
         ordered = _erase_over()
         left = _left_over()
@@ -50,8 +52,6 @@ def sweep_retention() -> int:
 
 def _erase_over() -> int:
     """Order the erasure of the oldest records that are over and that nothing keeps (inside a transaction)."""
-    if RetentionPolicyRecord.objects.select_for_update().order_by("id").first() is None:  # one sweep at a time
-        return 0
     running = ErasureRequest.objects.filter(basis=BASIS, state=ErasureRequest.State.RUNNING)
     if running.filter(created_at__gt=now() - STUCK).exists():
         return 0

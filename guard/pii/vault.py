@@ -174,6 +174,21 @@ def entrusted(holders: Collection[UUID], entities: Collection[Entity] = tuple(En
     ]
 
 
+def owned_by(values: Sequence[Entrusted], subject_id: UUID, *, or_unowned: Collection[UUID] = ()) -> list[Entrusted]:
+    """Those whose identifier the subject alone owns, in any spelling; in the holders `or_unowned`, what nobody owns too
+    (inside a transaction)."""
+    owners: dict[str, set[UUID]] = defaultdict(set)
+    identifiers = {bytes.fromhex(each.identifier) for each in values}
+    rows = PseudonymOwner.objects.filter(value__identifier__in=list(identifiers))
+    for identifier, owner in rows.values_list("value__identifier", "subject_id"):
+        owners[bytes(identifier).hex()].add(owner)
+    return [
+        each
+        for each in values
+        if owners[each.identifier] == {subject_id} or (not owners[each.identifier] and each.holder_id in or_unowned)
+    ]
+
+
 def carry(source_id: UUID, holder_id: UUID) -> None:
     """Let a version that takes up another's text use its values too (inside a transaction)."""
     values = PseudonymUse.objects.filter(holder_id=source_id).order_by("value_id").values_list("value_id", flat=True)

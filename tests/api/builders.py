@@ -22,7 +22,8 @@ class Answer:
 
     def __init__(self, response: Any) -> None:
         self.status, self.headers = response.status_code, response.headers
-        self.text = response.content.decode(errors="replace")
+        sent = b"".join(response.streaming_content) if response.streaming else response.content
+        self.text = sent.decode(errors="replace")
         self.type = response.headers.get("Content-Type", "")
 
     @property
