@@ -27,8 +27,9 @@ BROWSER = "Memwrit bench"
 GOAL = 200.0
 HELD = 40
 COMPLIANCE = (
-    *("overview", "held", "held/{held}", "memories", "memories/{memory}", "memories/{memory}/versions"),
-    *("memories/{memory}/lineage", "erasure", "holds", "audit", "audit/log", "audit/events/{event}", "sessions"),
+    *("overview", "overview/personal", "held", "held/{held}", "memories", "memories/{memory}"),
+    *("memories/{memory}/versions", "memories/{memory}/lineage", "erasure", "holds"),
+    *("audit", "audit/log", "audit/events/{event}", "sessions"),
 )
 ADMIN = ("policies", "admin/people", "admin/keys", "admin/spaces", "admin/usage", "admin/epochs", "admin/roles")
 
