@@ -40,6 +40,7 @@ class Act(StrEnum):
     MEMORY_FREEZE = "memory.freeze"
     REVIEW_READ = "review.read"
     DECISION_REVIEW = "decision.review"
+    ROLLBACK_READ = "rollback.read"
     ROLLBACK_PLAN = "rollback.plan"
     ROLLBACK_APPROVE = "rollback.approve"
     ROLLBACK_EXECUTE = "rollback.execute"

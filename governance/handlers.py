@@ -53,6 +53,14 @@ def erase(refs: Refs) -> None:
         run_erasure(UUID(ref["request"]), UUID(operation) if operation else None)
 
 
+@handles("rollback.run")
+def roll_back(refs: Refs) -> None:
+    from governance.services.run_rollback import run_rollback
+
+    for rollback_id in sorted({UUID(ref["rollback"]) for ref in refs}):
+        run_rollback(rollback_id)
+
+
 @handles("index.swap")
 def swap_index(refs: Refs) -> None:
     from governance.services.swap_index import work_on

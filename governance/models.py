@@ -9,6 +9,7 @@ from django.db import models
 from foundation.kernel.clock import now
 from foundation.kernel.models import TenantOwned
 from governance.retention.models import RetentionPolicyRecord, RetentionPolicyVersion  # noqa: F401 - this app's too
+from governance.rollbacks.models import Rollback, RollbackItem  # noqa: F401 - and these
 
 
 class Kind(models.TextChoices):

@@ -22,6 +22,7 @@ from foundation.keyring import keys
 from governance import lifecycle, opening, strength
 from governance.models import Admission, Incident, LineageEdge, MemCube, Retrieval, Space, State, Version
 from governance.opening import Memory, Row, Shown
+from governance.rollbacks.undone import undone
 from governance.strength import Usage
 from governance.submissions import Submission
 from governance.timeline import PRESENT, Moment, at_moment, served_from
@@ -144,11 +145,12 @@ def check_parents(principal: Principal, submissions: Sequence[Submission]) -> di
 
 
 def _readable(principal: Principal, places: set[tuple[UUID, int]]) -> set[tuple[UUID, int]]:
-    """Those of the versions that exist and may be read."""
+    """Those of the versions that exist, may be read and were not undone by a rollback."""
     with tenant_transaction():
         cubes = {cube.id: cube for cube in MemCube.objects.filter(id__in={cube_id for cube_id, _ in places})}
         numbers = set(Version.objects.filter(memcube_id__in=cubes).values_list("memcube_id", "number"))
-    return {place for place in places if place in numbers and may_read(principal, cubes[place[0]])}
+        good = (numbers & places) - undone(cubes)
+    return {place for place in good if may_read(principal, cubes[place[0]])}
 
 
 def inherited_subjects(parts: Sequence[Submission]) -> dict[UUID, list[UUID]]:

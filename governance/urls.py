@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from governance.api import erasure, feedback, holds, incidents, memories, pseudonyms, reviews, spaces
+from governance.api import erasure, feedback, holds, incidents, memories, pseudonyms, reviews, rollbacks, spaces
 
 urlpatterns = [
     path("spaces", spaces.Spaces.as_view()),
@@ -37,5 +37,12 @@ urlpatterns = [
     path("erasure_requests/<uuid:id>:approve", erasure.ErasureApproval.as_view()),
     path("erasure_requests/<uuid:id>:execute", erasure.ErasureExecution.as_view()),
     path("erasure_certificates/<uuid:id>", erasure.OneCertificate.as_view()),
+    path("rollbacks", rollbacks.Rollbacks.as_view()),
+    path("rollbacks/<uuid:id>", rollbacks.OneRollback.as_view()),
+    path("rollbacks/<uuid:id>/items", rollbacks.RollbackItems.as_view()),
+    path("rollbacks/<uuid:id>/retrievals", rollbacks.RollbackRetrievals.as_view()),
+    path("rollbacks/<uuid:id>:approve", rollbacks.RollbackApproval.as_view()),
+    path("rollbacks/<uuid:id>:execute", rollbacks.RollbackExecution.as_view()),
+    path("spaces/<uuid:id>:rollback", rollbacks.SpaceRollback.as_view()),
     path("operations/<uuid:id>", erasure.OneOperation.as_view()),
 ]

@@ -34,6 +34,7 @@ REASONS: Mapping[str, str] = MappingProxyType(
         "thin-evidence": "There were few admitted actions to compare it with.",
         "lesson": "It fits a lesson learnt from an earlier attack, so the thresholds were tightened.",
         "recurring": "A phrase that was new to the store keeps coming back in what was written last.",
+        "undone-parent": "Part of what it was derived from was rolled back.",
         "rollback": "An earlier version was taken up again; it was not judged anew.",
         # a part failed
         "embedder-unavailable": "The text could not be compared by meaning: that part was away.",
@@ -99,4 +100,4 @@ def likelihood(p: float) -> str:
 
 
 def _weighs(code: str) -> bool:
-    return code in REJECTS or code in HOLDS or code.endswith("-unavailable") or code.startswith("pii-")
+    return code in REJECTS or code in HOLDS or code.endswith("-unavailable") or code.startswith(("pii-", "undone-"))

@@ -11,7 +11,7 @@ from foundation.kernel.scope import tenant_transaction
 from foundation.rest import idempotency
 from governance.cascade import cascade
 from governance.models import ErasureRequest, Operation
-from governance.services.approve_erasure import lock_plan
+from governance.plans import lock_plan
 from governance.services.plan_erasure import selection_of
 from tenants.policy import may
 from tenants.roles import POLICY
@@ -24,7 +24,7 @@ def execute_erasure(principal: Principal, *, request_id: UUID, expected_manifest
     else by now."""
     may(principal, Act.ERASURE_EXECUTE)
     with tenant_transaction():
-        request = lock_plan(request_id, (S.PLANNED, S.APPROVED))
+        request = lock_plan(ErasureRequest, request_id, (S.PLANNED, S.APPROVED))
         if not expected_manifest == request.manifest == cascade(selection_of(request)).manifest:
             raise ManifestChanged
         operation = Operation(kind="erasure", total=len(STEPS))

@@ -26,6 +26,8 @@ BODIES = {
     "/v1/admissions/{id}:reject": {"reason": "r"},
     "/v1/legal_holds/{id}:release": {"reason": "r"},
     "/v1/erasure_requests/{id}:execute": {"expected_manifest": "sha256:" + "0" * 64},
+    "/v1/rollbacks/{id}:execute": {"expected_manifest": "sha256:" + "0" * 64},
+    "/v1/spaces/{id}:rollback": {"since": "2026-01-01T00:00:00Z", "reason": "r", "dry_run": True},
     "/v1/lessons/{id}:retire": {"reason": "r"},
     "/v1/memories/{id}": {"labels": []},
     "/v1/spaces/{id}": {"name": "other"},
@@ -73,6 +75,9 @@ def _filled(name: str) -> tuple[World, dict[str, str]]:
     planned = Api(world.new_key("compliance")).post(
         "/v1/erasure_requests", {"subject": "crm:1", "basis": "other", "reason": "r"}
     )
+    undoing = Api(world.new_key("compliance")).post(
+        "/v1/rollbacks", {"select": {"source": "chat:none"}, "reason": "r"}
+    )
     hold = world.officer.post("/v1/legal_holds", {"name": "Case", "select": {"subject": "crm:9"}, "basis": "other"})
     return world, {
         "spaces": world.space,
@@ -81,6 +86,7 @@ def _filled(name: str) -> tuple[World, dict[str, str]]:
         "retrievals": search.json["receipt"]["id"],
         "erasure_requests": planned.json["id"],
         "erasure_certificates": world.officer.get(f"/v1/erasure_requests/{erasure.json['id']}").json["certificate_id"],
+        "rollbacks": undoing.json["id"],
         "operations": started.json["id"],
         "legal_holds": hold.json["id"],
         "api_keys": _spare_key(world),
@@ -173,6 +179,7 @@ def test_every_look_is_an_event(worlds, method, route, act, allowed):
         "/v1/legal_holds",
         "/v1/lessons",
         "/v1/erasure_requests",
+        "/v1/rollbacks",
         "/v1/api_keys",
         "/v1/audit/events?act=memory.admit",
     ],

@@ -1,0 +1,43 @@
+"""Which searches handed a bad version out: the prompts it entered."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from foundation.kernel.rows import select
+from governance.models import Retrieval, RetrievalHit
+from governance.opening import Place
+from governance.rollbacks.taint import in_parts
+
+
+@dataclass(frozen=True, slots=True)
+class Handed:
+    """One search that handed bad versions out: to whom, when, and which."""
+
+    retrieval_id: UUID
+    principal_id: UUID
+    at: datetime
+    hits: tuple[Place, ...]
+
+
+def count_retrievals(places: Collection[Place]) -> int:
+    """How many searches handed any of the versions out (inside a transaction)."""
+    return len(_found(places))
+
+
+def retrievals(places: Collection[Place], *, before: UUID | None, limit: int) -> list[Handed]:
+    """Up to `limit` + 1 of those searches, newest first, before the id `before` (inside a transaction)."""
+    found = _found(places)
+    ids = sorted((each for each in found if before is None or each < before), reverse=True)[: limit + 1]
+    rows = Retrieval.objects.in_bulk(ids)
+    return [Handed(each, rows[each].principal_id, rows[each].at, tuple(sorted(found[each]))) for each in ids]
+
+
+def _found(places: Collection[Place]) -> dict[UUID, set[Place]]:
+    wanted, found = set(places), dict[UUID, set[Place]]()
+    for part in in_parts({cube_id for cube_id, _ in wanted}):
+        for hit in select(RetrievalHit, "memcube_id = ANY(%s)", [part]):
+            if (place := (hit.memcube_id, hit.version)) in wanted:
+                found.setdefault(hit.retrieval_id, set()).add(place)
+    return found
