@@ -15,6 +15,7 @@ from django.utils.safestring import SafeString
 from foundation.kernel.clock import rfc3339
 
 LONGEST_REASON = 1024
+MOST_IDS = 1000
 
 
 class Reason(forms.CharField):
@@ -23,6 +24,20 @@ class Reason(forms.CharField):
     def __init__(self, label: str = "Reason", **kwargs: Any) -> None:
         kwargs.setdefault("widget", forms.Textarea(attrs={"rows": 3}))
         super().__init__(max_length=LONGEST_REASON, label=label, **kwargs)
+
+
+class Ids(forms.CharField):
+    """Ids of records, separated by spaces or commas: each once, in order."""
+
+    def __init__(self, label: str = "Records", **kwargs: Any) -> None:
+        kwargs.setdefault("widget", forms.Textarea(attrs={"rows": 2}))
+        super().__init__(label=label, required=False, help_text="Ids, separated by spaces.", **kwargs)
+
+    def clean(self, value: Any) -> list[UUID]:
+        found = [identified(each) for each in super().clean(value).replace(",", " ").split()]
+        if None in found or len(found) > MOST_IDS:
+            raise forms.ValidationError(f"Ids of records, {MOST_IDS} at most.")
+        return sorted({each for each in found if each})
 
 
 class MomentInput(forms.Widget):

@@ -25,7 +25,7 @@ from governance.services.approve_erasure import approve_erasure
 from governance.services.execute_erasure import execute_erasure
 from governance.services.plan_erasure import PlannedErasure, plan_erasure
 from memwrit.console import charts, verdicts
-from memwrit.console.fields import Reason, choose, identified
+from memwrit.console.fields import Ids, Reason, choose, identified
 from memwrit.console.forms import ServiceForm
 from memwrit.console.navigation import Nav
 from memwrit.console.views import Page
@@ -40,7 +40,6 @@ BASES = {
     "other": "other",
 }
 PAGE = 25
-MOST_IDS = 1000
 SHOWN = 200
 
 
@@ -48,9 +47,7 @@ class Forgetting(ServiceForm):
     """What to forget: exactly one of a person, records, a space, a source; on what basis, and why."""
 
     subject = forms.CharField(label="A person", required=False, max_length=256, help_text="Your own name for them.")
-    ids = forms.CharField(
-        label="Records", required=False, widget=forms.Textarea(attrs={"rows": 2}), help_text="Ids, separated by spaces."
-    )
+    ids = Ids()
     space = forms.ChoiceField(label="A space", required=False)
     source = forms.CharField(label="A source", required=False, max_length=256)
     basis = forms.ChoiceField(choices=list(BASES.items()))
@@ -59,12 +56,6 @@ class Forgetting(ServiceForm):
     def __init__(self, *args: Any, spaces: Mapping[UUID, str], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         choose(self, "space", [("", "None"), *((str(id), name) for id, name in spaces.items())])
-
-    def clean_ids(self) -> list[UUID]:
-        found = [identified(each) for each in self.cleaned_data["ids"].replace(",", " ").split()]
-        if None in found or len(found) > MOST_IDS:
-            raise forms.ValidationError(f"Ids of records, {MOST_IDS} at most.")
-        return sorted({each for each in found if each})
 
     def clean(self) -> dict[str, Any]:
         told = super().clean() or {}

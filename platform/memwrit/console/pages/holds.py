@@ -17,7 +17,7 @@ from governance import erasures, names
 from governance.models import LegalHold
 from governance.services.place_hold import place_hold
 from governance.services.release_hold import release_hold
-from memwrit.console.fields import Reason, choose, identified
+from memwrit.console.fields import Ids, Reason, choose, identified
 from memwrit.console.forms import ServiceForm
 from memwrit.console.navigation import Nav
 from memwrit.console.views import Page
@@ -26,7 +26,6 @@ from tenants.models import PrincipalRecord
 NAV = Nav("Legal holds", "holds", "hold.read", 50, "Duties")
 BASES = ("litigation", "investigation", "regulatory", "audit", "other")
 PAGE = 25
-MOST_IDS = 1000
 
 
 class Placing(ServiceForm):
@@ -36,9 +35,7 @@ class Placing(ServiceForm):
     basis = forms.ChoiceField(choices=[(each, each) for each in BASES])
     subject = forms.CharField(label="A person", required=False, max_length=256, help_text="Your own name for them.")
     space = forms.ChoiceField(label="A space", required=False)
-    ids = forms.CharField(
-        label="Records", required=False, widget=forms.Textarea(attrs={"rows": 2}), help_text="Ids, separated by spaces."
-    )
+    ids = Ids()
     custodians = forms.MultipleChoiceField(
         required=False, widget=forms.CheckboxSelectMultiple, help_text="Who sees to it."
     )
@@ -47,12 +44,6 @@ class Placing(ServiceForm):
         super().__init__(*args, **kwargs)
         choose(self, "space", [("", "None"), *((str(id), name) for id, name in spaces.items())])
         choose(self, "custodians", [(str(id), name) for id, name in people.items()])
-
-    def clean_ids(self) -> list[UUID]:
-        found = [identified(each) for each in self.cleaned_data["ids"].replace(",", " ").split()]
-        if None in found or len(found) > MOST_IDS:
-            raise forms.ValidationError(f"Ids of records, {MOST_IDS} at most.")
-        return sorted({each for each in found if each})
 
 
 class Releasing(ServiceForm):

@@ -17,6 +17,7 @@ ENDED = (Operation.State.DONE, Operation.State.FAILED)
 WORDS = {
     "incident": "Deciding everything that waits in the incident",
     "erasure": "Erasing",
+    "rollback": "Rolling back",
     "rekey": "Re-keying the index",
 }
 
