@@ -117,3 +117,23 @@ class Lease(TenantOwned):
 
     holder = models.UUIDField()
     until = models.DateTimeField()
+
+
+class Witnessed(TenantOwned):
+    """What a witness (`id` says which) last made of the directory log; rows of the directory's tenant. `note` is the
+    checkpoint with the cosignature, checked anew whenever it is shown."""
+
+    class State(models.TextChoices):
+        UNASKED = "unasked"
+        COSIGNED = "cosigned"
+        UNREACHED = "unreached"
+        DECLINED = "declined"
+        UNPROVEN = "unproven"
+        FORKED = "forked"
+        BEHIND = "behind"
+
+    state = models.CharField(max_length=16, choices=State)
+    size = models.BigIntegerField(default=0)
+    note = models.TextField(default="")
+    cosigned_at = models.DateTimeField(null=True)
+    asked_at = models.DateTimeField()

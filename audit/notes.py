@@ -48,7 +48,7 @@ class Verifier:
         name, plus, rest = vkey.strip().partition("+")
         digest, second, encoded = rest.partition("+")
         raw = unb64(encoded)
-        if not name or not plus or not second or len(raw) != 33 or raw[:1] != ED25519 or not _good_name(name):
+        if not name or not plus or not second or len(raw) != 33 or raw[:1] != ED25519 or not good_name(name):
             raise NoteError("not an Ed25519 verifier key")
         verifier = cls(name, Ed25519PublicKey.from_public_bytes(raw[1:]))
         if verifier.id.hex() != digest.lower():
@@ -83,7 +83,7 @@ class Signer:
 
 def open_note(note: str, trusted: Iterable[Verifier]) -> str:
     """The note's text, if a trusted key signed it and no trusted key's signature is false; else `NoteError`."""
-    text, signatures = _split(note)
+    text, signatures = split(note)
     known = {(verifier.name, verifier.id): verifier for verifier in trusted}
     signed = False
     for name, blob in signatures:
@@ -177,17 +177,19 @@ def unb64(text: str) -> bytes:
     return data
 
 
-def _split(note: str) -> tuple[str, list[tuple[str, bytes]]]:
+def split(note: str) -> tuple[str, list[tuple[str, bytes]]]:
+    """A note's text and its signatures as (name, key id || signature), none of them checked; raises `NoteError`."""
     text, gap, lines = note.rpartition("\n\n")
     if len(note) > _LIMIT or not gap or not lines.endswith("\n"):
         raise NoteError("not a signed note")
     _check_text(text + "\n")
-    return text + "\n", [_signature(line) for line in lines[:-1].split("\n")]
+    return text + "\n", [signature_of(line) for line in lines[:-1].split("\n")]
 
 
-def _signature(line: str) -> tuple[str, bytes]:
+def signature_of(line: str) -> tuple[str, bytes]:
+    """The name and the bytes of one signature line; raises `NoteError`."""
     name, space, encoded = line.removeprefix(DASH).partition(" ")
-    if not line.startswith(DASH) or not space or not _good_name(name):
+    if not line.startswith(DASH) or not space or not good_name(name):
         raise NoteError("not a signature line")
     blob = unb64(encoded)
     if len(blob) < 5:
@@ -195,7 +197,8 @@ def _signature(line: str) -> tuple[str, bytes]:
     return name, blob
 
 
-def _good_name(name: str) -> bool:
+def good_name(name: str) -> bool:
+    """Whether a key may be called so."""
     return bool(name) and "+" not in name and not any(char.isspace() for char in name)
 
 

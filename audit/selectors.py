@@ -158,9 +158,15 @@ def inclusion(event_id: UUID) -> Inclusion:
     if row.index >= pin.size:
         raise NotSequenced(retry_after=1)
     event = _checked(row)
-    path = _path(lambda nodes: merkle.inclusion_path(row.index, pin.size, nodes))
-    _must_hold(lambda: merkle.verify_inclusion(event.leaf_hash(), row.index, pin.size, path, pin.root))
+    path = leaf_path(event.leaf_hash(), row.index, pin.size, pin.root)
     return Inclusion(event_id, event.entry(), pin.size, Proof(row.index, tuple(path), pin.note, event.entry()))
+
+
+def leaf_path(leaf: bytes, index: int, size: int, root: bytes) -> list[bytes]:
+    """The audit path of a leaf in the log's first `size` leaves, whose root is `root`; raises `Integrity`."""
+    path = _path(lambda nodes: merkle.inclusion_path(index, size, nodes))
+    _must_hold(lambda: merkle.verify_inclusion(leaf, index, size, path, root))
+    return path
 
 
 def consistency(old: int, new: int | None = None) -> tuple[int, list[bytes], str]:

@@ -2,8 +2,8 @@
 
 Exit code 0: verified. 1: refused, saying what. 2: could not tell (no such file, no answer, evidence missing).
 
-- `checkpoint`: a signed note (c2sp.org/tlog-checkpoint).
-- `inclusion`, `consistency`, `certificate`, `bundle`: the files of `audit.evidence`.
+- `checkpoint`: a signed note (c2sp.org/tlog-checkpoint), and that the witnesses named with it have cosigned it.
+- `inclusion`, `consistency`, `certificate`, `bundle`, `export`: the files of `audit.evidence`.
 - `full`: a folder or URL in tlog-tiles layout: `checkpoint`, `tile/entries/…`, and `tile/<level>/…`, which is compared
   where it is there. The root and the manifest are made anew from the entries.
 - `watch`: a checkpoint's place, looked at again and again; alarms at a fork, a roll-back or silence.
@@ -20,6 +20,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from audit import manifest, merkle, tiles
+from audit.cosignatures import Cosigner, cosigned
 from audit.evidence import (
     Facts,
     Keys,
@@ -210,13 +211,27 @@ def _watch(asked: argparse.Namespace, source: Source, keys: Keys) -> Facts:
 
 
 def _consistency(asked: argparse.Namespace, source: Source, keys: Keys) -> Facts:
+def _checkpoint(asked: argparse.Namespace, source: Source, keys: Keys) -> Facts:
+    note = source.checkpoint()
+    facts = head_of(verify_checkpoint(note, keys))
+    try:
+        cosigners = [Cosigner.parse(vkey) for vkey in asked.witness]
+    except NoteError as error:
+        raise CannotTell(f"not a witness's key: {error}") from None
+    try:
+        at = {each.name: cosigned(note, each).at for each in cosigners}
+    except NoteError as error:
+        raise Refused(f"cosignature: {error}") from None
+    return {**facts, "cosigned": at} if at else facts
+
+
     if not asked.old:
         raise CannotTell("a consistency proof is verified against the older checkpoint: name it with --old")
     return verify_consistency(read_object(source.text()), Source(asked.old).checkpoint(), keys)
 
 
 _COMMANDS: dict[str, Callable[[argparse.Namespace, Source, Keys], Facts]] = {
-    "checkpoint": lambda asked, source, keys: head_of(verify_checkpoint(source.checkpoint(), keys)),
+    "checkpoint": _checkpoint,
     "inclusion": lambda asked, source, keys: verify_inclusion(read_proof(source.text()), keys),
     "consistency": _consistency,
     "certificate": lambda asked, source, keys: verify_certificate(read_object(source.text()), keys),
@@ -233,6 +248,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--key", action="append", required=True, metavar="VKEY", help="or a file of them; repeatable")
     parser.add_argument("--old", metavar="CHECKPOINT", help="consistency: the older checkpoint")
     parser.add_argument("--state", default="memwrit-watch.checkpoint", help="watch: where the last one is kept")
+    parser.add_argument(
+        "--witness", action="append", default=[], metavar="VKEY", help="checkpoint: who must have cosigned; repeatable"
+    )
     parser.add_argument("--interval", type=float, default=30.0, help="watch: seconds between looks")
     parser.add_argument("--silence", type=float, default=0.0, help="watch: seconds of silence that are an alarm")
     parser.add_argument("--once", action="store_true", help="watch: look once")

@@ -59,9 +59,10 @@ class Use(StrEnum):
     WEBHOOK = "webhook"
     IDENTITY = "identity"
     IMPORT = "import"
+    WITNESS = "witness"
 
 
-OPERATORS_OWN = frozenset({Use.JUDGE})
+OPERATORS_OWN = frozenset({Use.JUDGE, Use.WITNESS})
 
 
 @dataclass(frozen=True, slots=True)

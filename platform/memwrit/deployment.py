@@ -12,6 +12,7 @@ from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.db import connections
 
+from audit.witnessing import witnesses
 from foundation.egress import Client, EgressRefused, Use
 from foundation.kernel import catalogue
 from guard.optional_judge.endpoint import model_name
@@ -143,12 +144,16 @@ def _files() -> Iterator[str]:
 
 
 def _outgoing() -> Iterator[str]:
-    """A judge that no request could ever reach, and an allow-list that cannot be read."""
+    """A judge or a witness that no request could ever reach, and an allow-list that cannot be read."""
     try:
         Client(Use.JUDGE).check(settings.JUDGE_URL or "https://unset.invalid")
         model_name()
     except (EgressRefused, ImproperlyConfigured) as error:
         yield f"JUDGE_URL, JUDGE_MODEL, EGRESS_ALLOW: {error}"
+    try:
+        witnesses()
+    except (EgressRefused, ImproperlyConfigured) as error:
+        yield f"WITNESSES, EGRESS_ALLOW: {error}"
 
 
 def _open_to_others(root: Path, forbidden: int) -> Iterator[Path]:

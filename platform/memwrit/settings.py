@@ -143,6 +143,8 @@ JUDGE_TIMEOUT = float(env.text("JUDGE_TIMEOUT", "20"))
 JUDGE_DAILY = env.whole("JUDGE_DAILY", 500)
 # Tenants whose held and disputed texts may leave the deployment for the judge: ids, or * for all. Nobody by default.
 JUDGE_TENANTS = env.listing("JUDGE_TENANTS")
+# Who cosigns the directory of all logs (c2sp.org/tlog-witness): `<vkey>=<submission prefix>`.
+WITNESSES = env.listing("WITNESSES")
 BROKER_URL = env.text("BROKER_URL")
 BROKER_CA = env.text("BROKER_CA")
 BROKER_CERT = env.text("BROKER_CERT")

@@ -74,6 +74,11 @@ def census() -> int:
     return cast(int, import_module("memwrit.census").census.round())
 
 
+def witnesses() -> int:
+    """The directory of all logs, cosigned by those whom the operator names."""
+    return cast(int, import_module("audit.witnessing").ask_all())
+
+
 JOBS = (
     Job("relay", relay, alias="relay", channel="memwrit_work"),
     Job("sequencer", sequencer, every=0.25, alias="sequencer", channel="memwrit_audit", end=resign),
@@ -84,6 +89,10 @@ CENSUS = Job("census", census, every=15.0, beside=("retention",))
 WITH_A_JUDGE = Job("strangers", strangers, alias="relay", channel="memwrit_work")
 """Runs where an optional judge is named and no broker: without a judge nothing waits for strangers, and with a broker
 its queue may have workers of its own."""
+
+
+WITH_WITNESSES = Job("witnesses", witnesses, every=5.0, beside=("retention",))
+"""Runs where witnesses are named, in a thread of its own: it waits for others."""
 
 
 class Loop(threading.Thread):
@@ -168,6 +177,8 @@ def run(only: str | None = None) -> int:
     signal.signal(signal.SIGINT, end)
     pulse = Pulse(Path(settings.PULSE))
     jobs = (*JOBS, WITH_A_JUDGE) if settings.JUDGE_URL and not settings.BROKER_URL else JOBS
+    if settings.WITNESSES:
+        jobs = (*jobs, WITH_WITNESSES)
     telemetry.begin("tick")
     telemetry.start("tick")
     if metrics.recording():

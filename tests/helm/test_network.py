@@ -89,6 +89,12 @@ def test_only_who_asks_strangers_reaches_the_outside_and_never_what_is_private()
     assert not [name for name in pods() if 443 in reaches("", name)]
 
 
+def test_upkeep_reaches_the_outside_where_it_asks_witnesses():
+    named = 'settings.WITNESSES="w.example+01234567+AAAA=https://w.example"'
+    outside = {name for name in pods("full", named) if 443 in reaches("full", name, named)}
+    assert outside == {"api", "worker-slow", "upkeep"}
+
+
 def test_only_the_web_server_is_reached_beside_the_metrics():
     found = {name: reached("", name, BROKER, "metrics.enabled=false") for name in pods("", BROKER)}
     assert {name for name, ports in found.items() if ports} == {"api"}

@@ -18,6 +18,8 @@ CLEAR = {
     "audit_entry.target_kind": OURS,
     "audit_head.note": "the signed checkpoint: origin, size, root hash, signature",
     "audit_quarantine.reason": OURS,
+    "audit_witnessed.note": "the directory's signed checkpoint with a witness's signature",
+    "audit_witnessed.state": OURS,
     "django_migrations.app": OURS,
     "django_migrations.name": OURS,
     "governance_admission.state": OURS,
