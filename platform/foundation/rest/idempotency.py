@@ -1,8 +1,9 @@
 """Idempotency-Key on state-changing POSTs: one effect in 24 hours, however often and however brokenly it is sent.
 
 `begin` leases the key in a transaction of its own; `complete`, called by the service inside the change's transaction,
-marks it done there, so effect and mark commit together or not at all. A crash leaves a lease, which runs out. An
-attempt that outlives its lease and was overtaken fails in `complete`, and its change with it: nothing is done twice.
+marks it done there, so effect and mark commit together or not at all. A crash leaves a lease, which runs out; where the
+database went away the lease is given back once it is there again. An attempt that outlives its lease and was overtaken
+fails in `complete`, and its change with it: nothing is done twice.
 """
 
 from __future__ import annotations
@@ -10,12 +11,15 @@ from __future__ import annotations
 import hashlib
 import hmac
 import re
+from collections import deque
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import timedelta
 from uuid import UUID, uuid4, uuid5
+
+from django.db import DatabaseError, InterfaceError
 
 from foundation.kernel import clock
 from foundation.kernel.canonical import canonical
@@ -23,7 +27,7 @@ from foundation.kernel.outbox import enqueue
 from foundation.kernel.principal import Principal
 from foundation.kernel.problems import IdempotencyMismatch, InProgress, Malformed
 from foundation.kernel.rows import execute, insert, select
-from foundation.kernel.scope import current_tenant, tenant_transaction
+from foundation.kernel.scope import current_tenant, tenant_scope, tenant_transaction
 from foundation.keyring import keys
 from foundation.rest.models import IdempotencyKey
 
@@ -75,6 +79,9 @@ class Attempt:
 
 
 _attempt: ContextVar[Attempt | None] = ContextVar("idempotent_attempt", default=None)
+_owed: deque[tuple[UUID, Attempt]] = deque(maxlen=1000)
+"""Attempts that changed nothing and could not say so, because the database was away: they would hold their keys until
+their leases end. They give them back before this process leases the next."""
 
 
 def key_of(header: str | None) -> str | None:
@@ -91,6 +98,7 @@ def begin(asked: Asked) -> Attempt | Done:
 
     Raises `InProgress` (409) while another request holds the lease, `IdempotencyMismatch` (422) for another body.
     """
+    _settle()
     scope, at = _scope(asked), clock.now()
     day = at.date()
     mine = IdempotencyKey(
@@ -135,8 +143,20 @@ def _give_back(held: Attempt) -> None:
     """Free the key of an attempt that changed nothing; one whose COMMIT got through is marked done and stays."""
     if held.completed:
         return
-    with tenant_transaction():
-        execute(_GIVE_BACK, [current_tenant(), held.scope, held.token])
+    try:
+        with tenant_transaction():
+            execute(_GIVE_BACK, [current_tenant(), held.scope, held.token])
+    except (DatabaseError, InterfaceError):
+        _owed.append((current_tenant(), held))
+
+
+def _settle() -> None:
+    """Give back what is owed, as far as the database is there; each attempt is tried once."""
+    for _ in range(len(_owed)):
+        with suppress(IndexError):  # another thread was quicker
+            tenant_id, held = _owed.popleft()
+            with tenant_scope(tenant_id):
+                _give_back(held)
 
 
 def complete(resource_id: UUID | Sequence[UUID], status: int, *, statuses: Sequence[int] = ()) -> None:

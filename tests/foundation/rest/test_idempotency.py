@@ -4,7 +4,7 @@ import threading
 from datetime import timedelta
 
 import pytest
-from django.db import connections
+from django.db import OperationalError, connections
 
 from foundation.kernel import clock
 from foundation.kernel.models import WorkItem
@@ -150,6 +150,23 @@ def test_a_crash_under_a_clock_that_was_ahead_locks_a_key_no_longer(tenant):
     with clock.frozen(clock.now() + timedelta(hours=2)):
         idempotency.begin(asked(tenant))  # and the process dies
     assert isinstance(idempotency.begin(asked(tenant)), idempotency.Attempt)
+
+
+def test_a_key_is_free_again_once_the_database_is_back(tenant, other_tenant, monkeypatch):
+    """What was asked while the database went away is not refused for a lease."""
+    held = idempotency.begin(asked(tenant))
+
+    def away(*_):
+        raise OperationalError
+
+    with monkeypatch.context() as broken, pytest.raises(RuntimeError, match="its own"), idempotency.attempt(held):
+        broken.setattr(idempotency, "execute", away)
+        raise RuntimeError("its own")
+    assert len(rows()) == 1
+    with tenant_scope(other_tenant):
+        idempotency.begin(asked(other_tenant))
+    assert isinstance(idempotency.begin(asked(tenant)), idempotency.Attempt)
+    assert not idempotency._owed
 
 
 def test_an_attempt_that_was_overtaken_undoes_its_change(tenant):
