@@ -46,7 +46,8 @@ class Stage:
     outage: float
 
 
-Fault = Callable[[Stage], None]
+Fault = Callable[[Stage], dict[str, Any] | None]
+"""What is done, and what is to be told of it."""
 
 
 def kill(name: str) -> Fault:
@@ -62,6 +63,21 @@ def stop_broker(stage: Stage) -> None:
     stage.fleet.broker.kill()
     time.sleep(stage.outage)
     stage.fleet.broker.start()
+
+
+def end_workers_without_broker(stage: Stage) -> dict[str, Any]:
+    """Workers are asked to end while the broker is away; how long the slowest took, in seconds."""
+    stage.fleet.broker.kill()
+    time.sleep(stage.outage / 6)
+    workers = [stage.fleet.processes[f"worker-{queue}"].running for queue in QUEUES]
+    asked = time.monotonic()
+    for each in filter(None, workers):
+        each.terminate()
+    for each in filter(None, workers):
+        each.wait(max(stage.outage, 180.0))
+    ended = round(time.monotonic() - asked, 1)
+    stage.fleet.broker.start()
+    return {"ended_s": ended}
 
 
 def stop_search(stage: Stage) -> None:
@@ -96,6 +112,8 @@ def rolling_restart(stage: Stage) -> None:
         if name != "nginx":
             _restart(stage, name)
             time.sleep(max(2.0, stage.outage / 10))
+            if name.startswith("web"):
+                stage.fleet.await_web(name)
 
 
 def rotate_keys(stage: Stage) -> None:
@@ -152,6 +170,7 @@ FAULTS: dict[str, Fault] = {
     **{f"kill worker-{queue}": kill(f"worker-{queue}") for queue in QUEUES},
     "kill nginx": kill("nginx"),
     "broker away": stop_broker,
+    "workers end without broker": end_workers_without_broker,
     "search away": stop_search,
     "database away": stop_database,
     "database restarted": restart_database,
@@ -222,13 +241,13 @@ def _one(stage: Stage, name: str, writers: int) -> dict[str, Any]:
 def _under_load(stage: Stage, name: str, books: Books, crowd: list[Writer], stop: threading.Event) -> dict[str, Any]:
     _await(lambda: len(books.answered) > len(crowd))
     began = time.monotonic()
-    FAULTS[name](stage)
+    facts = FAULTS[name](stage) or {}
     over = time.monotonic()
     _await(lambda: sum(at > over for at in books.answered) > 2 * len(crowd))
     stop.set()
     for writer in crowd:
         writer.join(SETTLE)
-    told = {"fault_s": round(over - began, 1), "longest_silence_s": silence(books, began)}
+    told = facts | {"fault_s": round(over - began, 1), "longest_silence_s": silence(books, began)}
     told |= {"recovered_s": round(min(at for at in books.answered if at > over) - over, 1)}
     return told | {"promised": len(books.promised)} | wrong(stage.fleet.url, stage.tenant, books)
 

@@ -78,6 +78,10 @@ class Fleet:
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
+    def await_web(self, name: str) -> None:
+        """Until a web process has loaded its models, as the chart's readiness asks."""
+        _await(f"http://{self.processes[name].command[-3]}/readyz?models")
+
     @property
     def restarts(self) -> int:
         return sum(process.starts - 1 for process in self.processes.values() if process.starts)
@@ -116,7 +120,7 @@ class Fleet:
         for process in self.processes.values():
             self._start(process)
         for port in ports:
-            _await(f"http://127.0.0.1:{port}/readyz")
+            _await(f"http://127.0.0.1:{port}/readyz?models")  # as the chart asks
         self._front(ports)
 
     def _settings(self) -> dict[str, str]:
