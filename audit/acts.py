@@ -76,6 +76,7 @@ class Act(StrEnum):
     INDEX_DROP = "index.drop"
     INDEX_STOP = "index.stop"
     SUBJECT_READ = "subject.read"
+    SUBJECT_EXPORT = "subject.export"
     LANE_HEARTBEAT = "lane.heartbeat"
     LOG_QUARANTINE = "log.quarantine"
     LOG_RECOVER = "log.recover"

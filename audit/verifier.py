@@ -33,6 +33,7 @@ from audit.evidence import (
     verify_certificate,
     verify_checkpoint,
     verify_consistency,
+    verify_export,
     verify_inclusion,
 )
 from audit.merkle import ProofError
@@ -236,6 +237,7 @@ _COMMANDS: dict[str, Callable[[argparse.Namespace, Source, Keys], Facts]] = {
     "consistency": _consistency,
     "certificate": lambda asked, source, keys: verify_certificate(read_object(source.text()), keys),
     "bundle": lambda asked, source, keys: verify_bundle(read_object(source.text()), keys),
+    "export": lambda asked, source, keys: verify_export(source.text(), keys),
     "full": lambda asked, source, keys: verify_full(source, keys),
     "watch": _watch,
 }

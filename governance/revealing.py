@@ -101,7 +101,12 @@ def ask(principal: Principal, found: Iterable[tuple[MemCube, Version]], policies
 
 def whole(found: Iterable[Version]) -> Revelation:
     """Every value of these versions: for the PII pass alone, never for an answer (inside a transaction)."""
-    return Revelation(held=_by_holder(vault.entrusted([version.id for version in found])))
+    return of(vault.entrusted([version.id for version in found]))
+
+
+def of(values: Iterable[Entrusted]) -> Revelation:
+    """These values and no others, in the versions that use them."""
+    return Revelation(held=_by_holder(values))
 
 
 def of_writer(principal: Principal, policy: PiiPolicy, payload: Payload, originals: Sequence[Original]) -> Payload:

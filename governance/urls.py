@@ -2,7 +2,19 @@
 
 from django.urls import path
 
-from governance.api import erasure, feedback, holds, incidents, memories, pseudonyms, reviews, rollbacks, spaces
+from governance.api import (
+    erasure,
+    feedback,
+    holds,
+    incidents,
+    memories,
+    pseudonyms,
+    retention,
+    reviews,
+    rollbacks,
+    spaces,
+    subjects,
+)
 
 urlpatterns = [
     path("spaces", spaces.Spaces.as_view()),
@@ -20,6 +32,10 @@ urlpatterns = [
     path("memories/<uuid:id>/lineage", memories.MemoryLineage.as_view()),
     path("pii_policies:simulate", pseudonyms.PolicySimulation.as_view()),
     path("pii_policies/<uuid:id>:simulate", pseudonyms.OnePolicySimulation.as_view()),
+    path("retention_policies", retention.RetentionPolicies.as_view()),
+    path("retention_policies:simulate", retention.RetentionSimulation.as_view()),
+    path("retention_policies/<uuid:id>", retention.OneRetentionPolicy.as_view()),
+    path("retention_policies/<uuid:id>:simulate", retention.OneRetentionSimulation.as_view()),
     path("retrievals/<uuid:id>", memories.OneRetrieval.as_view()),
     path("admissions", reviews.Admissions.as_view()),
     path("admissions/<uuid:id>", reviews.OneAdmission.as_view()),
@@ -32,6 +48,9 @@ urlpatterns = [
     path("legal_holds", holds.LegalHolds.as_view()),
     path("legal_holds/<uuid:id>", holds.OneLegalHold.as_view()),
     path("legal_holds/<uuid:id>:release", holds.HoldRelease.as_view()),
+    path("subjects:find", subjects.SubjectSearch.as_view()),
+    path("subjects/<uuid:id>", subjects.OneSubject.as_view()),
+    path("subjects/<uuid:id>:export", subjects.SubjectExport.as_view()),
     path("erasure_requests", erasure.ErasureRequests.as_view()),
     path("erasure_requests/<uuid:id>", erasure.OneErasureRequest.as_view()),
     path("erasure_requests/<uuid:id>:approve", erasure.ErasureApproval.as_view()),

@@ -32,6 +32,7 @@ BODIES = {
     "/v1/memories/{id}": {"labels": []},
     "/v1/spaces/{id}": {"name": "other"},
     "/v1/pii_policies/{id}": {"name": "other", "mode": "strict", "default_action": "redact", "rules": []},
+    "/v1/retention_policies/{id}": {"name": "other", "rules": []},
 }
 QUERIES = {"/v1/memories/{id}/diff": "?from=1&to=1"}
 
@@ -82,6 +83,7 @@ def _filled(name: str) -> tuple[World, dict[str, str]]:
     return world, {
         "spaces": world.space,
         "memories": memory["id"],
+        "subjects": memory["subjects"][0],
         "admissions": held.headers["Location"].rsplit("/", 1)[1],
         "retrievals": search.json["receipt"]["id"],
         "erasure_requests": planned.json["id"],
@@ -92,6 +94,7 @@ def _filled(name: str) -> tuple[World, dict[str, str]]:
         "api_keys": _spare_key(world),
         "audit": memory["receipt"]["event_id"],
         "pii_policies": str(uuid4()),
+        "retention_policies": world.admin.post("/v1/retention_policies", {"name": "support"}).json["id"],
         "lessons": _lesson(world),
         "incidents": _incident(world),
     }
@@ -178,6 +181,7 @@ def test_every_look_is_an_event(worlds, method, route, act, allowed):
         "/v1/admissions",
         "/v1/legal_holds",
         "/v1/lessons",
+        "/v1/retention_policies",
         "/v1/erasure_requests",
         "/v1/rollbacks",
         "/v1/api_keys",
