@@ -211,7 +211,6 @@ def _watch(asked: argparse.Namespace, source: Source, keys: Keys) -> Facts:
         time.sleep(asked.interval)
 
 
-def _consistency(asked: argparse.Namespace, source: Source, keys: Keys) -> Facts:
 def _checkpoint(asked: argparse.Namespace, source: Source, keys: Keys) -> Facts:
     note = source.checkpoint()
     facts = head_of(verify_checkpoint(note, keys))
@@ -226,6 +225,7 @@ def _checkpoint(asked: argparse.Namespace, source: Source, keys: Keys) -> Facts:
     return {**facts, "cosigned": at} if at else facts
 
 
+def _consistency(asked: argparse.Namespace, source: Source, keys: Keys) -> Facts:
     if not asked.old:
         raise CannotTell("a consistency proof is verified against the older checkpoint: name it with --old")
     return verify_consistency(read_object(source.text()), Source(asked.old).checkpoint(), keys)
@@ -248,11 +248,11 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("command", choices=sorted(_COMMANDS))
     parser.add_argument("place", metavar="PATH_OR_URL", help="API keys for a URL come from MEMWRIT_TOKEN")
     parser.add_argument("--key", action="append", required=True, metavar="VKEY", help="or a file of them; repeatable")
-    parser.add_argument("--old", metavar="CHECKPOINT", help="consistency: the older checkpoint")
-    parser.add_argument("--state", default="memwrit-watch.checkpoint", help="watch: where the last one is kept")
     parser.add_argument(
         "--witness", action="append", default=[], metavar="VKEY", help="checkpoint: who must have cosigned; repeatable"
     )
+    parser.add_argument("--old", metavar="CHECKPOINT", help="consistency: the older checkpoint")
+    parser.add_argument("--state", default="memwrit-watch.checkpoint", help="watch: where the last one is kept")
     parser.add_argument("--interval", type=float, default=30.0, help="watch: seconds between looks")
     parser.add_argument("--silence", type=float, default=0.0, help="watch: seconds of silence that are an alarm")
     parser.add_argument("--once", action="store_true", help="watch: look once")
