@@ -108,7 +108,7 @@ class PostgresEngine:
         told = [*({term: weights[term]} for term in terms), *_sought(plan)]
         statement = _SEARCH.format(where=where.sql, each=", ".join([_TOLD] * len(told)))
         values = [sparse(weights), dense(plan.vector), *where.values, plan.depth, plan.depth, *map(sparse, told)]
-        return [_hit(row, terms) for row in execute(statement, values)]
+        return _hits(execute(statement, values), terms)
 
     def statistics(self, plan: Plan) -> Statistics:
         return statistics.past(plan) if plan.in_the_past else statistics.present(plan)
@@ -190,7 +190,7 @@ def _nearest(plan: Plan, where: Clause) -> list[Hit]:
     if plan.vector is None:
         return []
     values = [dense(plan.vector), *where.values, plan.depth]
-    return [_hit(row) for row in execute(_NEAREST.format(where=where.sql), values)]
+    return _hits(execute(_NEAREST.format(where=where.sql), values))
 
 
 def _stood(ids: Sequence[UUID]) -> dict[UUID, tuple[int, Share | None]]:
@@ -203,12 +203,17 @@ def _stood(ids: Sequence[UUID]) -> dict[UUID, tuple[int, Share | None]]:
     }
 
 
-def _hit(row: tuple[Any, ...], terms: Sequence[int] = ()) -> Hit:
-    """`terms`: whose shares are told, with those of the marks after them."""
-    tenant_id, record_id, version, lexical, similar, session, position, told = row
-    if tenant_id != current_work().tenant_id:
+def _hits(rows: Sequence[tuple[Any, ...]], terms: Sequence[int] = ()) -> list[Hit]:
+    """`terms`: whose shares are told, with those of the marks after them. Raises `Integrity` for a foreign row."""
+    tenant_id = current_work().tenant_id
+    if any(row[0] != tenant_id for row in rows):
         telemetry.record(instruments.SEARCH_BLOCKED, 1, telemetry.Where.ENGINE)
         raise Integrity("The search engine answered with another tenant's row.")
+    return [_hit(row, terms) for row in rows]
+
+
+def _hit(row: tuple[Any, ...], terms: Sequence[int]) -> Hit:
+    _, record_id, version, lexical, similar, session, position, told = row
     group = bytes(session) if session is not None else None
     *shares, named, asks = told or (0, 0)
     words = {term: share for term, share in zip(terms, shares, strict=True) if share > 0}
