@@ -253,13 +253,13 @@ def _under_load(stage: Stage, name: str, books: Books, crowd: list[Writer], stop
 
 
 def _compared(stage: Stage) -> dict[str, Any]:
-    """Once nothing waits any more: how many versions the index lacks, has too old or should not have."""
+    """How many versions the index lacks, has too old or should not have, once there are none, or after all patience."""
     began, ended = time.monotonic(), threading.Event()
     threading.Thread(target=_tend, args=(stage.fleet, ended), daemon=True).start()
     try:
         while True:
             told = _parity(stage)
-            if not (told["waiting"] or told["different"]) or time.monotonic() - began > WHOLE_WITHIN:
+            if not told["different"] or time.monotonic() - began > WHOLE_WITHIN:
                 return {"drill": "index afterwards", "whole_after_s": round(time.monotonic() - began, 1)} | told
             time.sleep(2.0)
     finally:
