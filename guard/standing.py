@@ -106,14 +106,14 @@ def _on_both_sides(index: int, friend: int, hits: Sequence[ReadHit], relations: 
 
 
 def _contradicts(one: int, other: int, hits: Sequence[ReadHit], relations: Relations) -> bool:
-    """Whether another record of the group of `one` conflicts with `other`: by a voice of like trust, for a borrowed
-    name must not silence its owner.
+    """Whether another record of the group of `one` answers otherwise than `other`: by a voice of like trust, for a
+    borrowed name must not silence its owner.
     """
     mine = hits[one]
     return any(
         third.group == mine.group and MARGIN * third.trust > mine.trust
         for place, third in enumerate(hits)
-        if relations.get((place, other)) is Relation.CONFLICT
+        if relations.get((place, other)) in (Relation.CONFLICT, Relation.DOUBT)
     )
 
 
