@@ -3,7 +3,7 @@
 import re
 
 from guard.pii.entities import Entity
-from guard.pii.recognisers.patterned import LIKELY, SURE, SUSPECTED, Pattern, Patterned, folded, holds
+from guard.pii.recognisers.patterned import LIKELY, SURE, SUSPECTED, Pattern, Patterned, digits, folded, holds
 
 _A = Entity.ADDRESS
 _CAP = r"[^\W\d_a-z][\w'’.\-]{0,30}"
@@ -63,8 +63,8 @@ def addresses() -> Patterned:
     return Patterned(
         "addresses",
         (
-            Pattern(_A, re.compile(english), SURE),
-            Pattern(_A, re.compile(lower), LIKELY),
+            Pattern(_A, re.compile(english), SURE, needs=digits(1)),
+            Pattern(_A, re.compile(lower), LIKELY, needs=digits(1)),
             Pattern(_A, re.compile(rf"(?<!\w)(?:{_NUMBER},?\s)?{leading}"), LIKELY, needs=_leading),
             Pattern(
                 _A,
@@ -95,10 +95,10 @@ def addresses() -> Patterned:
                 LIKELY,
                 needs=holds("usns", "uscgc", "uss", "usnv"),
             ),
-            Pattern(_A, re.compile(rf"(?i)(?<!\w){_UNIT}(?!\w)"), SUSPECTED),
+            Pattern(_A, re.compile(rf"(?i)(?<!\w){_UNIT}(?!\w)"), SUSPECTED, needs=digits(1)),
             Pattern(_A, re.compile(corner), LIKELY, needs=holds("corner of", "intersection of", "junction of")),
-            Pattern(_A, re.compile(_UK_POSTCODE), LIKELY),
-            Pattern(_A, re.compile(r"(?<![\w.])[A-Z]{2}\s\d{5}(?:-\d{4})?(?![\w-])"), LIKELY),
+            Pattern(_A, re.compile(_UK_POSTCODE), LIKELY, needs=digits(1)),
+            Pattern(_A, re.compile(r"(?<![\w.])[A-Z]{2}\s\d{5}(?:-\d{4})?(?![\w-])"), LIKELY, needs=digits(5)),
             Pattern(
                 _A,
                 re.compile(

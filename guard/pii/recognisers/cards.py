@@ -4,7 +4,7 @@ import re
 
 from guard.pii.entities import Entity
 from guard.pii.recognisers import checksums
-from guard.pii.recognisers.patterned import LIKELY, SURE, SUSPECTED, Pattern, Patterned, holds, words
+from guard.pii.recognisers.patterned import LIKELY, SURE, SUSPECTED, Pattern, Patterned, digits, holds, words
 
 _CARD_WORDS = words(
     "card", "cc", "visa", "mastercard", "amex", "credit", "debit", "tarjeta", "carte", "karte", "carta", "cartão"
@@ -52,8 +52,23 @@ def cards() -> Patterned:
     return Patterned(
         "cards",
         (
-            Pattern(Entity.CARD, re.compile(_DIGITS), LIKELY, check=_issued_card, context=_CARD_WORDS),
-            Pattern(Entity.CARD, re.compile(_DIGITS), SUSPECTED, check=_card, context=_CARD_WORDS, beside=LIKELY),
+            Pattern(
+                Entity.CARD,
+                re.compile(_DIGITS),
+                LIKELY,
+                check=_issued_card,
+                context=_CARD_WORDS,
+                needs=digits(12),
+            ),
+            Pattern(
+                Entity.CARD,
+                re.compile(_DIGITS),
+                SUSPECTED,
+                check=_card,
+                context=_CARD_WORDS,
+                beside=LIKELY,
+                needs=digits(12),
+            ),
             Pattern(
                 Entity.CARD,
                 re.compile(
@@ -80,7 +95,7 @@ def accounts() -> Patterned:
     return Patterned(
         "accounts",
         (
-            Pattern(Entity.BANK_ACCOUNT, re.compile(iban), SURE, check=_iban),
+            Pattern(Entity.BANK_ACCOUNT, re.compile(iban), SURE, check=_iban, needs=digits(2)),
             Pattern(
                 Entity.BANK_ACCOUNT,
                 re.compile(r"(?i)\biban\b[^\w\n]{0,6}(?P<n>[a-z]{2}\d{2}(?:[ \-]?[a-z0-9]){11,30})(?!\w)"),
@@ -104,6 +119,7 @@ def accounts() -> Patterned:
                 SUSPECTED,
                 check=_routing,
                 context=_BANK_WORDS,
+                needs=digits(9),
             ),
             Pattern(
                 Entity.BANK_ACCOUNT,

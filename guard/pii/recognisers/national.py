@@ -7,7 +7,7 @@ import re
 
 from guard.pii.entities import Entity
 from guard.pii.recognisers import checksums
-from guard.pii.recognisers.patterned import LIKELY, SURE, SUSPECTED, Pattern, Patterned, holds, words
+from guard.pii.recognisers.patterned import LIKELY, SURE, SUSPECTED, Pattern, Patterned, digits, holds, words
 
 _N = Entity.NATIONAL_ID
 _SSN = words("ssn", "social", "social security", "tax id", "tin", "itin")
@@ -33,22 +33,41 @@ def national() -> Patterned:
 
 def _anglophone() -> tuple[Pattern, ...]:
     return (
-        Pattern(_N, re.compile(r"(?<![\w-])\d{3}([- ])\d{2}\1\d{4}(?![\w-])"), SURE, check=checksums.ssn),
+        Pattern(
+            _N, re.compile(r"(?<![\w-])\d{3}([- ])\d{2}\1\d{4}(?![\w-])"), SURE, check=checksums.ssn, needs=digits(9)
+        ),
         Pattern(
             _N,
             re.compile(r"(?<![\w-])\d{3}[-. /]?\d{2}[-. /]?\d{4}(?![\w-])"),
             SUSPECTED,
             check=checksums.ssn,
             context=_SSN,
+            needs=digits(9),
         ),
-        Pattern(_N, re.compile(r"(?<![\w-])9\d{2}-[5-9]\d-\d{4}(?![\w-])"), SURE),
-        Pattern(_N, re.compile(r"(?i)(?<!\w)[a-z]{2} ?\d{2} ?\d{2} ?\d{2} ?[a-d](?!\w)"), SURE, check=checksums.nino),
+        Pattern(_N, re.compile(r"(?<![\w-])9\d{2}-[5-9]\d-\d{4}(?![\w-])"), SURE, needs=digits(9)),
         Pattern(
-            _N, re.compile(r"(?<![\w-])\d{3}([ -])\d{3}\1\d{4}(?![\w-])"), SUSPECTED, check=checksums.nhs, context=_NHS
+            _N,
+            re.compile(r"(?i)(?<!\w)[a-z]{2} ?\d{2} ?\d{2} ?\d{2} ?[a-d](?!\w)"),
+            SURE,
+            check=checksums.nino,
+            needs=digits(6),
         ),
-        Pattern(_N, re.compile(_bare(10)), SUSPECTED, check=checksums.nhs, context=_NHS),
         Pattern(
-            _N, re.compile(r"(?<![\w-])\d{3}([ -])\d{3}\1\d{3}(?![\w-])"), SUSPECTED, check=checksums.luhn, context=_CA
+            _N,
+            re.compile(r"(?<![\w-])\d{3}([ -])\d{3}\1\d{4}(?![\w-])"),
+            SUSPECTED,
+            check=checksums.nhs,
+            context=_NHS,
+            needs=digits(10),
+        ),
+        Pattern(_N, re.compile(_bare(10)), SUSPECTED, check=checksums.nhs, context=_NHS, needs=digits(10)),
+        Pattern(
+            _N,
+            re.compile(r"(?<![\w-])\d{3}([ -])\d{3}\1\d{3}(?![\w-])"),
+            SUSPECTED,
+            check=checksums.luhn,
+            context=_CA,
+            needs=digits(9),
         ),
     )
 
@@ -57,15 +76,35 @@ def _romance() -> tuple[Pattern, ...]:
     nir = r"(?i)(?<![\w-])[12] ?\d{2} ?(?:0[1-9]|1[0-2]|[2-9]\d) ?(?:\d{2}|2[ab]) ?\d{3} ?\d{3} ?\d{2}(?![\w-])"
     cf = r"(?i)(?<!\w)[a-z]{6}[\dlmnpqrstuv]{2}[abcdehlmprst][\dlmnpqrstuv]{2}[a-z][\dlmnpqrstuv]{3}[a-z](?!\w)"
     return (
-        Pattern(_N, re.compile(r"(?i)(?<![\w-])\d{8}[- ]?[a-z](?![\w-])"), SURE, check=checksums.dni),
-        Pattern(_N, re.compile(r"(?i)(?<![\w-])[xyz][- ]?\d{7}[- ]?[a-z](?![\w-])"), SURE, check=checksums.dni),
-        Pattern(_N, re.compile(nir), SURE, check=checksums.nir),
+        Pattern(_N, re.compile(r"(?i)(?<![\w-])\d{8}[- ]?[a-z](?![\w-])"), SURE, check=checksums.dni, needs=digits(8)),
+        Pattern(
+            _N,
+            re.compile(r"(?i)(?<![\w-])[xyz][- ]?\d{7}[- ]?[a-z](?![\w-])"),
+            SURE,
+            check=checksums.dni,
+            needs=digits(7),
+        ),
+        Pattern(_N, re.compile(nir), SURE, check=checksums.nir, needs=digits(8)),
         Pattern(_N, re.compile(cf), SURE, check=checksums.codice_fiscale),
         Pattern(
-            _N, re.compile(r"(?<![\w.-])\d{3} ?\d{3} ?\d{3}(?![\w-])"), SUSPECTED, check=checksums.nif_pt, context=_NIF
+            _N,
+            re.compile(r"(?<![\w.-])\d{3} ?\d{3} ?\d{3}(?![\w-])"),
+            SUSPECTED,
+            check=checksums.nif_pt,
+            context=_NIF,
+            needs=digits(9),
         ),
-        Pattern(_N, re.compile(r"(?<![\w-])\d{3}\.\d{3}\.\d{3}-\d{2}(?![\w-])"), SURE, check=checksums.cpf),
-        Pattern(_N, re.compile(_bare(11)), SUSPECTED, check=checksums.cpf, context=words("cpf", "cadastro")),
+        Pattern(
+            _N, re.compile(r"(?<![\w-])\d{3}\.\d{3}\.\d{3}-\d{2}(?![\w-])"), SURE, check=checksums.cpf, needs=digits(11)
+        ),
+        Pattern(
+            _N,
+            re.compile(_bare(11)),
+            SUSPECTED,
+            check=checksums.cpf,
+            context=words("cpf", "cadastro"),
+            needs=digits(11),
+        ),
     )
 
 
@@ -73,23 +112,31 @@ def _germanic() -> tuple[Pattern, ...]:
     belgian = r"(?<![\w-])\d{2}[. ]?\d{2}[. ]?\d{2}[-. ]?\d{3}[-. ]?\d{2}(?![\w-])"
     steuer = r"(?<![\w-])\d{2} ?\d{3} ?\d{3} ?\d{3}(?![\w-])"
     return (
-        Pattern(_N, re.compile(steuer), LIKELY, check=checksums.steuer_id, context=_STEUER),
-        Pattern(_N, re.compile(_bare(11)), LIKELY, check=checksums.pesel, context=_PESEL),
+        Pattern(_N, re.compile(steuer), LIKELY, check=checksums.steuer_id, context=_STEUER, needs=digits(11)),
+        Pattern(_N, re.compile(_bare(11)), LIKELY, check=checksums.pesel, context=_PESEL, needs=digits(11)),
         Pattern(
             _N,
             re.compile(r"(?<![\w-])\d{4}[. ]?\d{2}[. ]?\d{3}(?![\w-])"),
             SUSPECTED,
             check=checksums.bsn,
             context=_BSN,
+            needs=digits(9),
         ),
-        Pattern(_N, re.compile(belgian), LIKELY, check=checksums.national_number_be),
-        Pattern(_N, re.compile(r"(?<![\w-])756\.?\d{4}\.?\d{4}\.?\d{2}(?![\w-])"), SURE, check=checksums.ahv),
+        Pattern(_N, re.compile(belgian), LIKELY, check=checksums.national_number_be, needs=digits(11)),
+        Pattern(
+            _N,
+            re.compile(r"(?<![\w-])756\.?\d{4}\.?\d{4}\.?\d{2}(?![\w-])"),
+            SURE,
+            check=checksums.ahv,
+            needs=digits(13),
+        ),
         Pattern(
             _N,
             re.compile(r"(?<![\w-])(?:19|20)?\d{6}[-+]\d{4}(?![\w-])"),
             LIKELY,
             check=checksums.personnummer,
             context=_SE,
+            needs=digits(10),
         ),
     )
 
@@ -97,10 +144,22 @@ def _germanic() -> tuple[Pattern, ...]:
 def _nordic() -> tuple[Pattern, ...]:
     hetu = r"(?i)(?<![\w-])\d{6}[-+a-fu-y]\d{3}[0-9a-y](?![\w-])"
     return (
-        Pattern(_N, re.compile(hetu), SURE, check=checksums.hetu),
-        Pattern(_N, re.compile(r"(?<![\w-])\d{6}-\d{4}(?![\w-])"), SUSPECTED, check=checksums.cpr, context=_DK),
+        Pattern(_N, re.compile(hetu), SURE, check=checksums.hetu, needs=digits(6)),
         Pattern(
-            _N, re.compile(r"(?<![\w.-])\d{6} ?\d{5}(?![\w-])"), LIKELY, check=checksums.fodselsnummer, context=_NO
+            _N,
+            re.compile(r"(?<![\w-])\d{6}-\d{4}(?![\w-])"),
+            SUSPECTED,
+            check=checksums.cpr,
+            context=_DK,
+            needs=digits(10),
+        ),
+        Pattern(
+            _N,
+            re.compile(r"(?<![\w.-])\d{6} ?\d{5}(?![\w-])"),
+            LIKELY,
+            check=checksums.fodselsnummer,
+            context=_NO,
+            needs=digits(11),
         ),
     )
 
@@ -110,7 +169,12 @@ def _indian() -> tuple[Pattern, ...]:
     spaced = r"(?<![\w-])[2-9]\d{3}([ -]?)\d{4}\1\d{4}(?![\w-]|[ -]\d)"
     return (
         Pattern(
-            _N, re.compile(spaced), SUSPECTED, check=checksums.aadhaar, context=words("aadhaar", "aadhar", "uidai")
+            _N,
+            re.compile(spaced),
+            SUSPECTED,
+            check=checksums.aadhaar,
+            context=words("aadhaar", "aadhar", "uidai"),
+            needs=digits(12),
         ),
         Pattern(
             _N,
@@ -118,6 +182,7 @@ def _indian() -> tuple[Pattern, ...]:
             SUSPECTED,
             check=checksums.tfn,
             context=words("tfn", "tax file number", "tax file no"),
+            needs=digits(9),
         ),
     )
 

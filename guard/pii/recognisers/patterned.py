@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from presidio_analyzer import EntityRecognizer, RecognizerResult
@@ -48,6 +49,19 @@ def holds(*literals: str) -> Callable[[str], bool]:
     """Whether a folded text has one of these, anywhere: what every match of a pattern must contain."""
     folded_literals = tuple(folded(literal) for literal in literals)
     return lambda text: any(literal in text for literal in folded_literals)
+
+
+def digits(count: int) -> Callable[[str], bool]:
+    """Whether a folded text has a number of so many digits, whatever stands between them other than letters."""
+    return lambda text: _longest_number(text) >= count
+
+
+@lru_cache(maxsize=16)
+def _longest_number(text: str) -> int:
+    return max((sum(map(str.isdecimal, number)) for number in _NUMBER.findall(text)), default=0)
+
+
+_NUMBER = re.compile(r"\d(?:[\W_]{0,3}\d)*")
 
 
 def folded(text: str) -> str:
