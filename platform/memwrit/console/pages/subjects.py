@@ -22,7 +22,7 @@ from memwrit.console.forms import ServiceForm
 from memwrit.console.navigation import Nav
 from memwrit.console.views import Page
 
-NAV = Nav("People", "subjects", "subject.read", 35, "Duties")
+NAV = Nav("Subjects", "subjects", "subject.read", 35, "Duties")
 
 
 class Finding(ServiceForm):
@@ -37,7 +37,7 @@ class Subjects(Page):
     """The way from a name to a person. It is posted, and stands in no address."""
 
     acts = {"GET": "subject.read", "POST": "subject.read"}
-    title = "People"
+    title = "Subjects"
     template = "console/subjects/find.html"
 
     def get(self, request: HttpRequest) -> Mapping[str, Any]:
