@@ -1,7 +1,6 @@
 """Real workers on real brokers: what is owed takes effect once, whoever is killed meanwhile."""
 
 import itertools
-import os
 import random
 import time
 
@@ -21,7 +20,16 @@ def some(count):
     return list(itertools.islice(numbers, count))
 
 
-def running(broker, cluster):
+pytestmark = pytest.mark.timeout(900)  # workers and brokers are started, killed and waited for
+on_valkey = pytest.mark.parametrize("workers", ["valkey"], indirect=True)
+
+
+@pytest.fixture(scope="module", params=["valkey", "rabbitmq"])
+def workers(request, cluster, database):
+    """One fleet at a time: two relays on one database would take each other's items."""
+    if request.param == "rabbitmq" and (reason := why_no_rabbit()):
+        pytest.skip(f"needs RabbitMQ: {reason}")
+    broker = {"valkey": Valkey, "rabbitmq": RabbitMQ}[request.param]()
     try:
         broker.start()
         with fleet(broker, cluster.superuser_url()) as made:
@@ -30,30 +38,6 @@ def running(broker, cluster):
             yield made
     finally:
         broker.stop()
-
-
-ASKED_FOR = "MEMWRIT_TEST_BROKERS" in os.environ
-asked_for = pytest.mark.skipif(not ASKED_FOR, reason="takes minutes: set MEMWRIT_TEST_BROKERS=1")
-pytestmark = pytest.mark.timeout(900)  # workers and brokers are started, killed and waited for
-
-
-@pytest.fixture(scope="module")
-def on_valkey(cluster, database):
-    yield from running(Valkey(), cluster)
-
-
-@pytest.fixture(scope="module")
-def on_rabbitmq(cluster, database):
-    if not ASKED_FOR:
-        pytest.skip("takes minutes: set MEMWRIT_TEST_BROKERS=1")
-    if reason := why_no_rabbit():
-        pytest.skip(f"needs RabbitMQ: {reason}")
-    yield from running(RabbitMQ(), cluster)
-
-
-@pytest.fixture(params=["valkey", "rabbitmq"])
-def workers(request):
-    return request.getfixturevalue(f"on_{request.param}")
 
 
 def items(tenant, kind):
@@ -85,39 +69,39 @@ def test_whoever_is_killed_every_effect_is_there_and_none_is_doubled(workers, te
     assert (workers.doubled(), workers.overlapping()) == (0, 0)
 
 
-@asked_for
-def test_an_item_that_kills_its_worker_ends_as_dead_and_takes_nobody_with_it(on_valkey, tenant):
+@on_valkey
+def test_an_item_that_kills_its_worker_ends_as_dead_and_takes_nobody_with_it(workers, tenant):
     owed = some(8)
-    on_valkey.owe(tenant, owed[:4], kind=POISON)
-    on_valkey.owe(tenant, owed[4:5], kind=POISON, kills=True)
-    on_valkey.owe(tenant, owed[5:], kind=POISON)
-    on_valkey.await_done([n for n in owed if n != owed[4]])
+    workers.owe(tenant, owed[:4], kind=POISON)
+    workers.owe(tenant, owed[4:5], kind=POISON, kills=True)
+    workers.owe(tenant, owed[5:], kind=POISON)
+    workers.await_done([n for n in owed if n != owed[4]])
     until(lambda: [each.state for each in items(tenant, POISON)] == ["dead"])
     assert items(tenant, POISON)[0].failure == "RunnerLost"
-    assert owed[4] not in on_valkey.done()
+    assert owed[4] not in workers.done()
 
 
-@asked_for
-def test_what_waits_for_a_part_that_is_away_is_done_when_it_is_back(on_valkey, tenant):
+@on_valkey
+def test_what_waits_for_a_part_that_is_away_is_done_when_it_is_back(workers, tenant):
     owed = some(3)
-    on_valkey.books.execute("INSERT INTO away VALUES (now())")
-    on_valkey.owe(tenant, owed, kind=AWAY)
+    workers.books.execute("INSERT INTO away VALUES (now())")
+    workers.owe(tenant, owed, kind=AWAY)
     until(lambda: {each.failure for each in items(tenant, AWAY)} == {"Unavailable"})
-    on_valkey.books.execute("DELETE FROM away")
+    workers.books.execute("DELETE FROM away")
     assert {(each.state, each.attempts) for each in items(tenant, AWAY)} == {("due", 0)}
-    on_valkey.await_done(owed)
+    workers.await_done(owed)
 
 
-@asked_for
-def test_a_class_of_work_can_have_workers_of_its_own(on_valkey, tenant):
+@on_valkey
+def test_a_class_of_work_can_have_workers_of_its_own(workers, tenant):
     owed = some(4)
-    on_valkey.kill("worker")
-    on_valkey.start_worker("--queues", "index,admission", name="index")
-    on_valkey.owe(tenant, owed[:2], queue="forget")
-    on_valkey.owe(tenant, owed[2:], queue="admission")
-    on_valkey.await_done(owed[2:])
-    assert not on_valkey.done() & set(owed[:2])
-    on_valkey.start_worker("--queues", "forget", name="forget")
-    on_valkey.await_done(owed[:2])
-    on_valkey.kill("index")
-    on_valkey.kill("forget")
+    workers.kill("worker")
+    workers.start_worker("--queues", "index,admission", name="index")
+    workers.owe(tenant, owed[:2], queue="forget")
+    workers.owe(tenant, owed[2:], queue="admission")
+    workers.await_done(owed[2:])
+    assert not workers.done() & set(owed[:2])
+    workers.start_worker("--queues", "forget", name="forget")
+    workers.await_done(owed[:2])
+    workers.kill("index")
+    workers.kill("forget")
