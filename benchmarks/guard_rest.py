@@ -1,10 +1,10 @@
 """The guard through the REST API: what an attacker with an agent's key gets in, and what another agent is then served.
 
-`./dev bench guard_rest [--cases N] [--base N] [--embedder minilm|hash] [--memories N ...] [--only attacks|latency]`
-starts embedded servers of its own; `--rest URL --key ADMIN_KEY` asks a running one. Each attack family has a space,
-seeded by two honest agents; the attacker writes with a key of its own, choosing sources, sessions and batches; then a
-reader asks the target questions. Every source is new (trust 0.3), as in a tenant's first hour: figures differ from
-`bench guard`, which gives honest sources a history.
+`./dev bench guard_rest [--cases N] [--base N] [--embedder minilm|hash] [--memories N ...] [--only attacks|latency]
+[--family ehr|qa|rag|instructions]` starts embedded servers of its own; `--rest URL --key ADMIN_KEY` asks a running one.
+Each attack family has a space, seeded by two honest agents; the attacker writes with a key of its own, choosing
+sources, sessions and batches; then a reader asks the target questions. Every source is new (trust 0.3), as in a
+tenant's first hour: figures differ from `bench guard`, which gives honest sources a history.
 
 *stopped*: held, refused, or past a cap; *admitted*: the rest. *served*: poison among the first ten for its question;
 *settled*: served without a warning; *win*: settled while nothing honest is. JSON lines go to stdout and, with `--keep`,
@@ -72,6 +72,7 @@ def _arguments(args: list[str]) -> argparse.Namespace:
     parser.add_argument("--memories", type=int, nargs="+", default=[1000], help="sizes at which admission is timed")
     parser.add_argument("--singles", type=int, default=200, help="admissions timed")
     parser.add_argument("--only", choices=("attacks", "latency"))
+    parser.add_argument("--family", choices=[family.__name__ for family in SLICES], help="of attacks, this one alone")
     parser.add_argument("--keep", action="store_true")
     asked = parser.parse_args(args)
     if bool(asked.rest) != bool(asked.key):
@@ -169,7 +170,7 @@ def _body(candidate: Candidate, space: str) -> dict[str, Any]:
 
 def _attacks(url: str, key: str, asked: argparse.Namespace) -> list[dict[str, Any]]:
     tenant, lines = Tenant(url, key), []
-    for family in SLICES:
+    for family in (each for each in SLICES if asked.family in (None, each.__name__)):
         for planned in family(asked.cases, asked.base, asked.seed):
             began = time.monotonic()
             counts = _carried_out(tenant.space(planned.name), planned)
