@@ -23,6 +23,7 @@ from governance.certificates import file_of
 from governance.models import Certificate, ErasureItem, ErasureRequest, LegalHold
 from governance.sealed import open_text
 from governance.services.place_hold import Held, covered, name_place
+from governance.services.sweep_retention import BASIS as RETENTION
 from tenants.policy import may
 
 S = ErasureRequest.State
@@ -113,9 +114,10 @@ def order(principal: Principal, request_id: UUID) -> Order:
 
 
 def deadlines(principal: Principal) -> Deadlines:
-    """How the open requests stand, by one query (inside a transaction)."""
+    """How the open requests stand, by one query (inside a transaction); retention's own have no law's clock."""
     may(principal, "erasure.read")
-    clocks = sorted((clock_of(row) for row in ErasureRequest.objects.filter(state__in=OPEN)), key=lambda each: each.due)
+    asked = ErasureRequest.objects.filter(state__in=OPEN).exclude(basis=RETENTION)
+    clocks = sorted(map(clock_of, asked), key=lambda each: each.due)
     late = sum(each.left < timedelta() for each in clocks)
     soon = sum(timedelta() <= each.left < SOON for each in clocks)
     return Deadlines(len(clocks), soon, late, clocks[0].due if clocks else None)

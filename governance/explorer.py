@@ -19,6 +19,7 @@ from governance import lifecycle, opening, selectors
 from governance.holds import holds_on
 from governance.models import HeaderRevision, LegalHold, MemCube, Retrieval, RetrievalHit, State
 from governance.opening import Memory
+from governance.retention.keeping import schedule
 from governance.sealed import lookup, open_text
 from governance.services.name_subjects import find_subjects
 from governance.services.place_hold import name_place
@@ -52,6 +53,14 @@ class HoldOn:
     id: UUID
     name: str
     placed_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Stay:
+    """Until when a minimum keeps a record, and when it reaches its maximum; None for what no rule says."""
+
+    kept_until: datetime | None
+    over_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +115,13 @@ def holds(principal: Principal, cube: MemCube) -> list[HoldOn]:
         return [
             HoldOn(row.id, open_text(secret, name_place(row), row.sealed_name) or "", row.placed_at) for row in rows
         ]
+
+
+def stay(cube: MemCube) -> Stay:
+    """How long the record's retention policy keeps it, and lets it stay, where there is one (inside a transaction)."""
+    policies = schedule([cube.space_id])
+    keeping = policies.keeping(cube)
+    return Stay(keeping.until if keeping else None, policies.over_at(cube))
 
 
 def readers(principal: Principal, memory_id: UUID) -> list[Reader]:

@@ -114,6 +114,7 @@ def test_a_kept_memory_cannot_be_withdrawn_and_the_refusal_says_why(house, admin
         who = house.principal("admin")
         update_space(who, space_id=house.space.id, if_match="*", changes={"retention_policy_id": policy_id})
     memory = house.memory()
+    assert "Kept until" in text(admin.get(f"memories/{memory.memory.cube.id}"))
     page = admin.get(f"memories/{memory.memory.cube.id}/withdraw")
     response = admin.post(f"memories/{memory.memory.cube.id}/withdraw", match=page.context["form"]["match"].value())
     assert (response.status_code, "Under minimum retention" in text(response)) == (409, True)

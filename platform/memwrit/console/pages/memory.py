@@ -99,7 +99,9 @@ def _record(page: Page, shown: Shown) -> dict[str, Any]:
     with tenant_transaction():
         people = names.principals([memory.version.principal_id, memory.cube.owner_id])
         space = names.spaces(page.principal).get(memory.cube.space_id, "")
+        stay = explorer.stay(memory.cube)
     return {
+        "stay": stay,
         "shown": shown,
         "memory": memory,
         "standing": standing_of(memory).value,
