@@ -11,6 +11,7 @@ from foundation.kernel.clock import now
 from foundation.kernel.ids import uuid7
 from foundation.kernel.principal import Role
 from foundation.kernel.scope import tenant_transaction
+from foundation.keyring import keys
 from governance.models import MemCube
 from governance.rollbacks.models import Rollback
 from governance.services.plan_rollback import Wanted, plan_rollback
@@ -19,7 +20,7 @@ from governance.services.search import Question, search
 from tenants.models import Session
 from tests.builders import principal as made_principal
 from tests.console.house import PASSWORD, House
-from tests.console.visiting import Visitor, text
+from tests.console.visiting import Visitor, statements, text
 from tests.console.watching import CANARY, require_accessible
 
 KETTLE = "The red kettle stands on the stove."
@@ -178,6 +179,23 @@ def test_another_tenants_rollback_is_not_found(officer):
         assert officer.get(f"rollbacks/{id}/retrievals").status_code == 404
         assert officer.post(f"rollbacks/{id}/approve").status_code == 404
         assert officer.post(f"rollbacks/{id}/execute", manifest=row.manifest).status_code == 404
+
+
+def test_no_page_asks_once_a_row(house, officer, poisoned, monkeypatch):
+    monkeypatch.setattr(keys.opened, "clock", lambda now=keys.opened.clock(): now)  # no key is forgotten meanwhile
+    with house.scope():
+        search(house.principal("compliance"), question=Question("kettle"))
+    row = planned(house).rollback
+    pages = ("rollbacks", f"rollbacks/{row.id}", f"rollbacks/{row.id}/retrievals")
+    before = [statements(officer, page) for page in pages]
+    for number in range(3):
+        house.memory(f"Kettle {number} stands on the stove.", source="chat:8821")
+        with house.scope():
+            search(house.principal("compliance"), question=Question("kettle"))
+        row = planned(house).rollback
+    pages = ("rollbacks", f"rollbacks/{row.id}", f"rollbacks/{row.id}/retrievals")
+    after = [statements(officer, page) for page in pages]
+    assert all(more <= few + 1 for few, more in zip(before, after, strict=True)), (before, after)
 
 
 def test_in_a_browser_it_is_ordered_run_and_watched_and_no_text_runs(house, as_role):

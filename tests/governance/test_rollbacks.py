@@ -30,6 +30,7 @@ from governance.models import Admission, MemCube, Operation, Version
 from governance.rollbacks import reading
 from governance.rollbacks.models import Rollback, RollbackItem
 from governance.services import run_rollback as running
+from governance.services.admit import admit
 from governance.services.approve_rollback import approve_rollback
 from governance.services.execute_erasure import execute_erasure
 from governance.services.execute_rollback import execute_rollback
@@ -50,7 +51,7 @@ from guard.services.write_lesson import Teaching, write_lesson
 from tenants.selectors import credentials_of
 from tenants.services.create_key import create_key
 from tenants.services.revoke_key import revoke_key
-from tests.governance.builders import admitted, drain
+from tests.governance.builders import admitted, drain, submission
 from tests.governance.conftest import principal
 
 KETTLE = "The red kettle stands on the stove."
@@ -249,6 +250,18 @@ def test_records_can_be_named_themselves(agent, space, officer):
     one, other = admitted(agent, space, KETTLE), admitted(agent, space, "The green lamp hangs in the hall.")
     undo(officer, ids=(one.memory.cube.id,))
     assert (state(one), state(other)) == ("withdrawn", "active")
+
+
+def test_nothing_can_be_derived_any_more_from_what_was_undone(agent, mallory, space, officer):
+    shown = admitted(agent, space, KETTLE)
+    revised(mallory, shown, "The red kettle is in the cellar.")
+    undo(officer, writer_id=mallory.id)
+    cube_id = shown.memory.cube.id
+    with pytest.raises(Validation) as refused:
+        admit(agent, submission=submission(space, "Kettles move.", parents=((cube_id, 2),)))
+    assert [each.pointer for each in refused.value.errors] == ["/provenance/parents"]
+    for number in (1, 3):
+        assert not admitted(agent, space, f"Kettle {number} stays.", parents=((cube_id, number),)).held
 
 
 # What it tells.
