@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.conf import settings
+from django.db.models import Q
 
 from audit.event import Event
 from foundation.kernel.clock import now
@@ -28,6 +29,7 @@ from guard.pii.vault import Doomed
 Step = ErasureItem.Step
 AT_ONCE = ("named", "derived_sole")
 RETRY = timedelta(minutes=1)
+LOOK_AGAIN = timedelta(days=7)
 
 
 class StillThere(RuntimeError):
@@ -213,8 +215,14 @@ def resume_after_minimum() -> int:
     waiting = ErasureItem.objects.filter(request_id__in=partial.values("id"), step=Step.RETAINED)
     cubes = MemCube.objects.filter(id__in=waiting.values("memcube_id"))
     free = waiting.exclude(memcube_id__in=list(keeping.kept(cubes)))
-    requests = list(partial.filter(id__in=free.values("request_id")).order_by("id"))
+    requests = list(partial.filter(Q(id__in=free.values("request_id")) | _only_values_wait()).order_by("id"))
     for request in requests:
         ErasureItem.objects.filter(request_id=request.id, step=Step.RETAINED).update(step=Step.PLANNED)
         _again(request)
     return len(requests)
+
+
+def _only_values_wait() -> Q:
+    """Requests whose records are gone, and of whose subject another record kept a value: looked at again weekly."""
+    waiting = ErasureItem.objects.exclude(step=Step.PURGED).values("request_id")
+    return Q(subject_id__isnull=False, finished_at__lt=now() - LOOK_AGAIN) & ~Q(id__in=waiting)

@@ -73,6 +73,10 @@ def state(shown):
         return MemCube.objects.get(id=shown.memory.cube.id).state
 
 
+def read(who, shown):
+    return selectors.memory(who, memory_id=shown.memory.cube.id).memory.seen.content
+
+
 def states(*shown):
     return [state(each) for each in shown]
 
@@ -265,6 +269,20 @@ def test_an_expired_record_that_must_be_kept_is_out_of_sight_and_goes_when_it_ma
     with later(31):
         swept()
         assert state(short) == "forgotten"
+
+
+def test_a_kept_memory_keeps_the_values_it_says_and_they_go_when_it_may(agent, admin, officer, space):
+    governed(admin, space, {"kind": "vault", "minimum": "P30D"})
+    kept = admitted(agent, space, "{{Ana}} signed.", kind="vault")
+    admitted(agent, space, "{{Ana}} plays.", subjects=("crm:1",))
+    request = executed(officer, subject="crm:1")
+    assert (request.state, certificate(request)["identifiers_held"]) == ("partial", 1)
+    assert read(agent, kept) == "{{Ana}} signed."
+    with later(31):
+        swept()
+        told = certificate(request)
+        assert (told["identifiers_held"], state(kept)) == (0, "active")
+        assert read(agent, kept).startswith("<PERSON_")
 
 
 def test_a_candidate_that_is_refused_is_not_kept(admin, agent, officer, space):
