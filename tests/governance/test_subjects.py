@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from audit import verifier
 from audit.acts import Act
 from audit.evidence import Refused, verify_certificate, verify_export
 from audit.notes import Verifier
@@ -69,6 +70,17 @@ def test_an_export_is_whole_and_verifies_offline(agent, space, officer):
         done = [each.event for each in events(Filter(act=Act.SUBJECT_EXPORT), before=None, limit=10)]
     assert [(each.actor.id, each.act.value) for each in done] == [told] * 3
     assert {str(each.id) for each in done[:2]} == set(end["certificate"]["events"])
+
+
+def test_the_command_verifies_a_file(agent, space, officer, tmp_path, capsys):
+    admitted(agent, space, "Ana plays.", subjects=("crm:1",))
+    whole, broken = tmp_path / "whole.jsonl", tmp_path / "broken.jsonl"
+    whole.write_text(exported(officer))
+    broken.write_text(whole.read_text()[:-100])
+    key = log_verifier().vkey
+    assert verifier.main(["export", str(whole), "--key", key]) == verifier.VERIFIED
+    assert verifier.main(["export", str(broken), "--key", key]) == verifier.REFUSED
+    assert "records 1" in capsys.readouterr().out
 
 
 def test_an_export_that_was_changed_is_refused(agent, space, officer):
