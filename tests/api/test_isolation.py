@@ -76,9 +76,7 @@ def _filled(name: str) -> tuple[World, dict[str, str]]:
     planned = Api(world.new_key("compliance")).post(
         "/v1/erasure_requests", {"subject": "crm:1", "basis": "other", "reason": "r"}
     )
-    undoing = Api(world.new_key("compliance")).post(
-        "/v1/rollbacks", {"select": {"source": "chat:none"}, "reason": "r"}
-    )
+    undoing = Api(world.new_key("compliance")).post("/v1/rollbacks", {"select": {"source": "chat:none"}, "reason": "r"})
     hold = world.officer.post("/v1/legal_holds", {"name": "Case", "select": {"subject": "crm:9"}, "basis": "other"})
     return world, {
         "spaces": world.space,
