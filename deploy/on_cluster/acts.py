@@ -163,6 +163,7 @@ def uninstall(stage: Stage) -> Facts:
 def equip(stage: Stage) -> None:
     """A tenant, and a space, for the writers."""
     stage.address = stage.kube.address()
+    until(lambda: ask(stage.address, "", "GET", "/healthz")[0] == 200, "the writers' door", 60)
     stage.key = stage.key or release.admit_canary(stage.kube)
     status, made = ask(stage.address, stage.key, "POST", "/v1/spaces", {"name": "inventory"}, "space-1")
     if status not in (200, 201):
