@@ -13,6 +13,7 @@ from governance.models import Operation
 from governance.plans import lock_plan
 from governance.rollbacks.models import Rollback
 from governance.rollbacks.planning import plan, selection_of
+from governance.services.plan_rollback import check_reach
 from tenants.policy import may
 from tenants.roles import POLICY
 
@@ -21,14 +22,15 @@ S = Rollback.State
 
 def execute_rollback(principal: Principal, *, rollback_id: UUID, expected_manifest: str) -> Operation:
     """Start the rollback; its operation tells how far it is. It runs in the principal's name, as far as he may act
-    then. Raises `NotFound`, `AlreadyDecided`, `PlanExpired`, and `ManifestChanged` when it would do something else by
-    now."""
+    then. Raises `NotFound`, `AlreadyDecided`, `PlanExpired`, `PolicyDenied` to who does not reach all of it, and
+    `ManifestChanged` when it would do something else by now."""
     may(principal, Act.ROLLBACK_EXECUTE)
     with tenant_transaction():
         rollback = lock_plan(Rollback, rollback_id, (S.PLANNED, S.APPROVED))
         planned = plan(selection_of(rollback))
         if not expected_manifest == rollback.manifest == planned.manifest:
             raise ManifestChanged
+        check_reach(principal, planned)
         operation = Operation(kind="rollback", total=len(planned.undoings))
         operation.save(force_insert=True)
         event = record(principal, Act.ROLLBACK_EXECUTE, target=Target("rollback", rollback.id, None), policy=POLICY)

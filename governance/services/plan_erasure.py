@@ -15,6 +15,7 @@ from foundation.kernel.clock import now
 from foundation.kernel.ids import uuid7
 from foundation.kernel.principal import Principal
 from foundation.kernel.problems import NotFound
+from foundation.kernel.rows import MOST_ROWS
 from foundation.kernel.scope import tenant_transaction
 from foundation.keyring import keys
 from foundation.rest import idempotency
@@ -120,7 +121,8 @@ def draft(principal: Principal, selection: Selection, basis: str) -> ErasureRequ
 def save(request: ErasureRequest, planned: Cascade) -> None:
     """Keep a request with the records that it takes (inside a transaction)."""
     request.save(force_insert=True)
-    ErasureItem.objects.bulk_create(
+    items = [
         ErasureItem(request_id=request.id, memcube_id=cube_id, relation=relation.value)
         for cube_id, relation in planned.relations.items()
-    )
+    ]
+    ErasureItem.objects.bulk_create(items, batch_size=MOST_ROWS)

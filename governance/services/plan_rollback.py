@@ -12,6 +12,7 @@ from foundation.kernel.clock import now
 from foundation.kernel.ids import uuid7
 from foundation.kernel.principal import Principal
 from foundation.kernel.problems import FieldError, NotFound, PolicyDenied, Validation
+from foundation.kernel.rows import MOST_ROWS
 from foundation.kernel.scope import tenant_transaction
 from foundation.keyring import keys
 from foundation.rest import idempotency
@@ -59,7 +60,7 @@ def plan_rollback(principal: Principal, *, wanted: Wanted, reason: str, dry_run:
     with tenant_transaction():
         _check_ids(principal, wanted.ids)
         planned = plan(selection_of(rollback))
-        _check_reach(principal, planned)
+        check_reach(principal, planned)
         rollback.manifest, rollback.counts = planned.manifest, planned.counts
         if dry_run:
             return PlannedRollback(rollback, planned, None)
@@ -112,15 +113,16 @@ def _check_ids(principal: Principal, ids: tuple[UUID, ...]) -> None:
         raise NotFound("There is no such record.")
 
 
-def _check_reach(principal: Principal, planned: Plan) -> None:
-    """Half of what is bad undone is worse than a refusal: who orders it reaches all that it changes."""
+def check_reach(principal: Principal, planned: Plan) -> None:
+    """Half of what is bad undone is worse than a refusal: who orders it, or has it run, reaches all that it
+    changes. Raises `PolicyDenied`."""
     if not all(may_undo(principal, each.cube) for each in planned.undoings):
         raise PolicyDenied("This reaches records that this credential does not; who reaches them all can order it.")
 
 
 def _save(rollback: Rollback, planned: Plan) -> None:
     rollback.save(force_insert=True)
-    RollbackItem.objects.bulk_create(
+    items = [
         RollbackItem(
             rollback_id=rollback.id,
             memcube_id=each.cube.id,
@@ -131,4 +133,5 @@ def _save(rollback: Rollback, planned: Plan) -> None:
             tainted=list(each.tainted),
         )
         for each in planned.undoings
-    )
+    ]
+    RollbackItem.objects.bulk_create(items, batch_size=MOST_ROWS)

@@ -17,6 +17,8 @@ from foundation.kernel.scope import current_work
 
 FEW = 16
 """Rows up to which an insert has a text of its own by their number; more are the models' own to insert."""
+MOST_ROWS = 2000
+"""Rows of one such insert: a statement takes 65,535 parameters, so up to 32 columns."""
 Converter = Callable[[Any, Any, Any], Any]
 
 
@@ -47,7 +49,8 @@ def insert(rows: Sequence[models.Model], *, ignore_conflicts: bool = False) -> N
     """Insert rows of one model. What the database fills in by itself is not read back."""
     if not 0 < len(rows) <= FEW:
         if rows:
-            type(rows[0]).objects.bulk_create(rows, ignore_conflicts=ignore_conflicts)  # type: ignore[attr-defined]
+            made = type(rows[0]).objects  # type: ignore[attr-defined]
+            made.bulk_create(rows, batch_size=MOST_ROWS, ignore_conflicts=ignore_conflicts)
         return
     work = current_work()
     connection = connections[work.using]

@@ -21,6 +21,12 @@ def test_what_is_inserted_is_what_the_model_reads(tenant):
         assert WorkItem.objects.first().ref["list"] == [1, None]
 
 
+def test_more_rows_than_one_statement_takes_are_inserted(tenant):
+    with tenant_transaction():
+        rows.insert([_item(number) for number in range(6000)])  # of eleven columns and more
+        assert WorkItem.objects.count() == 6000
+
+
 def test_what_is_selected_is_what_the_model_reads(tenant):
     with tenant_transaction():
         rows.insert([_item(number) for number in range(3)])
