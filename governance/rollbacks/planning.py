@@ -10,7 +10,7 @@ from uuid import UUID
 from audit.acts import Act
 from foundation.kernel.canonical import canonical
 from foundation.kernel.principal import Principal
-from foundation.kernel.problems import Problem
+from foundation.kernel.problems import Conflict, Problem
 from foundation.kernel.rows import select
 from governance.holds import holds_on
 from governance.models import Admission, ErasureItem, ErasureRequest, MemCube, State
@@ -118,6 +118,12 @@ def leaving(ids: Collection[UUID]) -> set[UUID]:
     items = ErasureItem.objects.filter(memcube_id__in=list(ids))
     orders = ErasureRequest.objects.filter(id__in=items.values("request_id"), state__in=begun).values("id")
     return set(items.filter(request_id__in=orders).values_list("memcube_id", flat=True))
+
+
+def refuse_leaving(cube: MemCube) -> None:
+    """Raises `Conflict` if an erasure waits to take the record: nothing serves it again meanwhile."""
+    if leaving([cube.id]):
+        raise Conflict("An erasure waits for this record.")
 
 
 def _around(cubes: Collection[MemCube]) -> _Around:

@@ -18,6 +18,7 @@ from governance import lifecycle
 from governance.judging import UNCLEARED
 from governance.models import Admission, MemCube, State
 from governance.opening import decision_of
+from governance.rollbacks.planning import refuse_leaving
 from governance.sealed import seal_text
 from guard.lessons.intake import reviewed
 from guard.trust import Kind, note_outcomes
@@ -32,7 +33,8 @@ class Review:
 
 
 def approve(principal: Principal, *, admission_id: UUID, reason: str) -> Review:
-    """Serve the held version. Raises `AlreadyDecided`; `Unavailable` if it was never cleared of personal data."""
+    """Serve the held version. Raises `AlreadyDecided`; `Unavailable` if it was never cleared of personal data;
+    `Conflict` if an erasure waits for the record."""
     return _decide(principal, admission_id, reason, Admission.State.APPROVED)
 
 
@@ -97,13 +99,14 @@ def _refuse_uncleared(admission: Admission, secret: bytes) -> None:
 
 
 def _serve(principal: Principal, cube: MemCube, admission: Admission) -> list[Change]:
+    refuse_leaving(cube)
     enqueue("search.index", {"id": str(cube.id)})
     fields = {"state": State.ACTIVE, "version": max(cube.version, admission.version)}
     return [lifecycle.change(cube, act=Act.DECISION_REVIEW, principal=principal, **fields)]
 
 
 def _drop(principal: Principal, cube: MemCube, admission: Admission) -> list[Change]:
-    if cube.state != State.HELD:  # an earlier version is in service and stays
+    if cube.state != State.HELD or admission.version != cube.version:  # it was to take the place of one that stays
         enqueue("memory.drop_version", {"version": str(admission.version_id)}, queue="forget")
         return []
     enqueue("memory.retire", {"ids": [str(cube.id)]}, queue="forget")

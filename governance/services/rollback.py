@@ -17,12 +17,14 @@ from governance import lifecycle, opening, revealing
 from governance.models import HeaderRevision, MemCube, State
 from governance.opening import Memory, Row, Shown, decision_of
 from governance.rollbacks import restoring
+from governance.rollbacks.planning import refuse_leaving
 from governance.rollbacks.restoring import Copy
 from governance.selectors import reach_cube
 
 
 def roll_back(principal: Principal, *, memory_id: UUID, if_match: str, to_version: int, reason: str) -> Shown:
-    """The memory with `to_version`'s payload as its new version; a withdrawn one is active again."""
+    """The memory with `to_version`'s payload as its new version; a withdrawn one is active again. Raises `Conflict`
+    when an erasure waits for it, and what reaching it raises."""
     target, numbers = _target(principal, memory_id, if_match, to_version)
     copies = restoring.copies(principal.id, [target], numbers, reason)
     if not copies:
@@ -50,6 +52,7 @@ def _write(principal: Principal, copy: Copy, if_match: str) -> Shown:
             raise NotFound
         reach_cube(principal, cube, Act.MEMORY_ROLLBACK)
         require_match(if_match, etag(cube.version, cube.rev))
+        refuse_leaving(cube)
         admission = restoring.write(copy)
         change = lifecycle.change(
             cube, act=Act.MEMORY_ROLLBACK, principal=principal, state=State.ACTIVE, version=fresh.number, erase_at=None

@@ -14,6 +14,7 @@ from foundation.kernel.models import WorkItem
 from foundation.kernel.principal import Role
 from foundation.kernel.problems import (
     AlreadyDecided,
+    Conflict,
     Erased,
     ManifestChanged,
     NotFound,
@@ -27,6 +28,7 @@ from foundation.keyring import keys
 from foundation.rest.etags import etag
 from governance import held, selectors
 from governance.models import Admission, MemCube, Operation, Version
+from governance.retention.rules import Rule
 from governance.rollbacks import reading
 from governance.rollbacks.models import Rollback, RollbackItem
 from governance.services import run_rollback as running
@@ -38,11 +40,12 @@ from governance.services.place_hold import place_hold
 from governance.services.plan_erasure import plan_erasure
 from governance.services.plan_rollback import Wanted, plan_rollback
 from governance.services.release_hold import release_hold
+from governance.services.retention_policies import create_retention_policy
 from governance.services.review import approve, reject
 from governance.services.revise import Revision, revise
 from governance.services.rollback import roll_back
 from governance.services.search import Question, search
-from governance.services.spaces import create_space
+from governance.services.spaces import create_space, update_space
 from governance.services.withdraw import withdraw
 from guard.lessons.pattern import Family
 from guard.lessons.wording import Body
@@ -55,6 +58,8 @@ from tests.governance.builders import admitted, drain, submission
 from tests.governance.conftest import principal
 
 KETTLE = "The red kettle stands on the stove."
+MOVED = "Records of patient 031-1001 moved to 029-1001."
+"""Held, of a document."""
 
 
 def credential(admin, role, *spaces):
@@ -178,6 +183,21 @@ def test_what_is_wholly_derived_goes_too_and_what_is_partly_derived_waits_for_a_
     reject(officer, admission_id=waiting[deep.memory.cube.id].admission.id, reason="Useless.")
     drain()
     assert state(deep) == "forgotten"
+
+
+def test_a_refused_revision_of_what_waits_for_a_person_leaves_the_record_to_him(agent, space, officer):
+    bad = admitted(agent, space, "The code of the safe is 4711.", source="mail:bad")
+    good = admitted(agent, space, KETTLE)
+    part = admitted(agent, space, "A kettle and a safe are here.", parents=(ref(bad), ref(good)))
+    waiting = revised(agent, part, "{{late}} at the safe")
+    undo(officer, source="mail:bad")
+    reject(officer, admission_id=waiting.admission.id, reason="Useless.")
+    drain()
+    assert state(part) == "held"
+    [line] = held.lines(officer, held.Wanted())
+    approve(officer, admission_id=line.admission.id, reason="The kettle is there.")
+    drain()
+    assert read(agent, part) == "A kettle and a safe are here."
 
 
 def test_a_revision_of_a_bad_version_is_bad_and_a_copy_of_a_clean_one_is_not(agent, mallory, space, officer):
@@ -385,7 +405,11 @@ def test_who_does_not_reach_all_of_it_can_order_none_of_it(agent, space, officer
         planned(narrow, source="chat:bad")
     with pytest.raises(NotFound):
         planned(narrow, ids=(derived.memory.cube.id,))
-    undo(officer, source="chat:bad")
+    plan = planned(officer, source="chat:bad")
+    with pytest.raises(PolicyDenied):
+        execute(principal(agent.tenant_id, "admin", space.id), plan)
+    execute(officer, plan)
+    drain()
     assert (state(bad), state(derived)) == ("withdrawn", "withdrawn")
 
 
@@ -488,6 +512,29 @@ def test_what_an_erasure_waits_to_take_is_left_to_it(agent, space, officer):
     erase(officer, doomed)
     assert state(part) == "restricted"
     assert planned(officer, dry_run=True, source="chat:bad").plan.undoings == ()
+
+
+def test_what_an_erasure_waits_to_take_comes_back_by_no_rollback_and_by_no_approval(agent, space, officer, admin):
+    kept = keeping(admin, space)
+    shown = admitted(agent, space, KETTLE, source_type="document", labels=[kept])
+    waiting = revised(agent, shown, MOVED)
+    assert waiting.held
+    erase(officer, shown)
+    cube = header(shown)
+    assert cube.state == "restricted"
+    with pytest.raises(Conflict):
+        approve(officer, admission_id=waiting.admission.id, reason="Fine.")
+    with pytest.raises(Conflict):
+        roll_back(officer, memory_id=cube.id, if_match=etag(cube.version, cube.rev), to_version=1, reason="Back.")
+    assert (state(shown), header(shown).rev) == ("restricted", cube.rev)
+
+
+def keeping(admin, space):
+    """A label under which a record of the space is kept for thirty days."""
+    rules = (Rule.from_json({"label": "keep:yes", "minimum": "P30D"}),)
+    made, _ = create_retention_policy(admin, name="kept", rules=rules)
+    update_space(admin, space_id=space.id, if_match="*", changes={"retention_policy_id": made.policy.id})
+    return "keep:yes"
 
 
 def test_a_legal_hold_has_the_record_restricted_and_nothing_of_it_changed(agent, mallory, space, officer):
