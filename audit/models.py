@@ -51,6 +51,9 @@ class Entry(TenantOwned):
     policy = models.CharField(max_length=64)
     ts = models.BigIntegerField()
 
+    class Meta:
+        indexes = [models.Index(fields=["tenant_id", "target_id", "id"], name="audit_entry_target")]
+
 
 class Detail(TenantOwned):
     """What belongs to an event and is erased apart from it; sealed. `query` lies under the key of its day."""

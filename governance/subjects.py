@@ -46,6 +46,7 @@ def find(principal: Principal, name: str) -> UUID:
     key = lookup("subject", name, 32)
     found = find_subjects([key]).get(key)
     with tenant_transaction():
+        found = found if found and _reached(principal, found) else None
         target = Target("subject", found) if found else None
         record(principal, Act.SUBJECT_READ, target=target, policy=POLICY, outcome="ok" if found else "unknown")
     if found is None:
@@ -58,7 +59,7 @@ def subject(principal: Principal, subject_id: UUID) -> Person:
     may(principal, Act.SUBJECT_READ)
     with tenant_transaction():
         row = Subject.objects.filter(id=subject_id).first()
-        if row is None:
+        if row is None or not _reached(principal, subject_id):
             raise NotFound
         cubes = _within_reach(principal, subject_id)
         counted = {
@@ -83,6 +84,11 @@ def _within_reach(principal: Principal, subject_id: UUID) -> Any:
     cubes = MemCube.objects.filter(id__in=links.values("memcube_id")).exclude(state=State.FORGOTTEN)
     reach = reachable_spaces(principal)
     return cubes if reach is None else cubes.filter(space_id__in=reach)
+
+
+def _reached(principal: Principal, subject_id: UUID) -> bool:
+    """Whether the asker may know that there is this person: by a record within his spaces, or as one who has all."""
+    return reachable_spaces(principal) is None or _within_reach(principal, subject_id).exists()
 
 
 def _counts(cubes: Any, column: str) -> dict[Any, int]:

@@ -1,7 +1,8 @@
 """Limits on what may be tried, which hold over all processes and machines: for doors where guessing pays.
 
-A token bucket is kept as one moment, the one at which it is full again (GCRA), in a row that one statement writes. What
-is limited by request instead is counted in each process (`foundation.rest.throttles`), where it costs no row.
+A token bucket is kept as one moment, the one at which it is full again (GCRA), by the database's clock, in a row that
+one statement writes. What is limited by request instead is counted in each process (`foundation.rest.throttles`), where
+it costs no row.
 """
 
 from __future__ import annotations
@@ -14,19 +15,20 @@ from datetime import timedelta
 from uuid import UUID
 
 from audit.origin import DIRECTORY
-from foundation.kernel import clock
 from foundation.kernel.problems import RateLimited
 from foundation.kernel.rows import execute
 from foundation.kernel.scope import current_tenant, tenant_scope, tenant_transaction
 from foundation.keyring.signing import mac_key
 from foundation.rest.throttles import Rate
 
-_TAKE = """INSERT INTO tenants_attempt AS a (tenant_id, id, full_at) VALUES (%(tenant)s, %(id)s, %(now)s + %(one)s)
-ON CONFLICT (tenant_id, id) DO UPDATE SET full_at = greatest(a.full_at, %(now)s) + %(one)s
-WHERE a.full_at <= %(now)s + %(room)s RETURNING full_at"""
-_LEFT = "SELECT full_at FROM tenants_attempt WHERE tenant_id = %(tenant)s AND id = %(id)s"
+_TAKE = """INSERT INTO tenants_attempt AS a (tenant_id, id, full_at)
+VALUES (%(tenant)s, %(id)s, statement_timestamp() + %(one)s)
+ON CONFLICT (tenant_id, id) DO UPDATE SET full_at = greatest(a.full_at, statement_timestamp()) + %(one)s
+WHERE a.full_at <= statement_timestamp() + %(room)s RETURNING full_at"""
+_LEFT = """SELECT full_at - statement_timestamp() - %(room)s FROM tenants_attempt
+WHERE tenant_id = %(tenant)s AND id = %(id)s"""
 _FORGET = """DELETE FROM tenants_attempt WHERE tenant_id = %(tenant)s AND id IN (SELECT id FROM tenants_attempt
-WHERE tenant_id = %(tenant)s AND full_at <= %(now)s ORDER BY full_at LIMIT 20 FOR UPDATE SKIP LOCKED)"""
+WHERE tenant_id = %(tenant)s AND full_at <= statement_timestamp() ORDER BY full_at LIMIT 20 FOR UPDATE SKIP LOCKED)"""
 
 
 def spend(kind: str, name: str, rate: Rate, *, told: str, of_platform: bool = False) -> None:
@@ -45,14 +47,13 @@ def spend(kind: str, name: str, rate: Rate, *, told: str, of_platform: bool = Fa
 
 def _take(id: UUID, rate: Rate) -> int:
     """0: it was taken; else the whole seconds until the next one is."""
-    one, at = timedelta(seconds=1 / rate.per_second), clock.now()
-    room = one * (rate.burst - 1)
+    one = timedelta(seconds=1 / rate.per_second)
     with tenant_transaction():
-        named = {"tenant": current_tenant(), "id": id, "now": at, "one": one, "room": room}
+        named = {"tenant": current_tenant(), "id": id, "one": one, "room": one * (rate.burst - 1)}
         taken = execute(_TAKE, named)
         left = [] if taken else execute(_LEFT, named)
         execute(_FORGET, named)
-    return 0 if taken else max(1, math.ceil((left[0][0] - at - room).total_seconds())) if left else 1
+    return 0 if taken else max(1, math.ceil(left[0][0].total_seconds())) if left else 1
 
 
 def _id(kind: str, name: str) -> UUID:

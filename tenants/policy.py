@@ -5,7 +5,7 @@ What a credential does not reach answers 404, exactly as what never was; what it
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -49,6 +49,17 @@ def _reach(principal: Principal, resource: Resource) -> None:
         raise OutOfReach
     if not labels_allow(principal, resource.labels):
         raise OutOfReach
+
+
+def require_reach(principal: Principal, *reaches: Collection[UUID]) -> None:
+    """Raise `PolicyDenied` for a principal who does not wholly reach what somebody else reaches (none: all spaces)."""
+    if principal.spaces and not all(each and set(each) <= principal.spaces for each in reaches):
+        raise PolicyDenied("Nobody gives or takes more reach than he has.")
+
+
+def require_whole(principal: Principal) -> None:
+    """Raise `PolicyDenied` for a principal bound to spaces: the act concerns all of the tenant's."""
+    require_reach(principal, ())
 
 
 def reachable_spaces(principal: Principal) -> frozenset[UUID] | None:

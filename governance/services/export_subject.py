@@ -33,8 +33,10 @@ from governance.opening import Memory, Row
 from governance.revealing import Revelation
 from governance.subjects import name_of
 from guard.pii import vault
+from guard.pii.entities import Entity
+from guard.pii.policy import Action, PiiPolicy
 from tenants.policy import labels_allow, may, reachable_spaces
-from tenants.roles import POLICY
+from tenants.roles import ACTS, POLICY
 
 BATCH = 20
 """Records that are read, opened and sent together; each batch is one event that names them."""
@@ -123,14 +125,19 @@ class _Export:
         return self._told(opening.unseal_existing(rows, told), read)
 
     def _allowed(self, ids: Sequence[UUID]) -> list[UUID]:
-        """Those that are not being destroyed, and whose labels let the asker see them."""
+        """Those that are not being destroyed, whose labels let the asker see them, and that name nobody else."""
         cubes = list(MemCube.objects.filter(id__in=ids, frozen=False).exclude(state=State.FORGOTTEN).order_by("id"))
-        seen = [cube.id for cube in cubes if labels_allow(self.principal, cube.labels)]
+        policies = revealing.policies_of(cube.space_id for cube in cubes)
+        allowed = [cube for cube in cubes if labels_allow(self.principal, cube.labels)]
+        seen = [cube.id for cube in allowed if not _names_others(cube, policies[cube.space_id])]
         self.withheld += len(cubes) - len(seen)
         return seen
 
     def _own(self, rows: Sequence[Row]) -> Revelation:
-        """The values that this person alone owns, and in records about nobody else what is nobody's own."""
+        """The values that this person alone owns, and in records about nobody else what is nobody's own; none for who
+        may reveal nothing."""
+        if self.principal.role not in ACTS[Act.MEMORY_REVEAL]:
+            return revealing.NOTHING
         alone = {row.version.id for row in rows if set(row.cube.subject_ids) == {self.subject_id}}
         found = vault.entrusted([row.version.id for row in rows])
         return revealing.of(vault.owned_by(found, self.subject_id, or_unowned=alone))
@@ -142,6 +149,11 @@ class _Export:
         self.records += len(by_record)
         self.versions += len(opened)
         return [_record(versions) | {"reads": read[cube_id]} for cube_id, versions in by_record.items()]
+
+
+def _names_others(cube: MemCube, policy: PiiPolicy) -> bool:
+    """Whether it is about several people, in a space where names are not replaced."""
+    return len(cube.subject_ids) > 1 and policy.action(Entity.PERSON, "/content") is Action.KEEP
 
 
 def _record(versions: Sequence[Memory]) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from foundation.kernel.principal import Principal, Role
 from foundation.kernel.problems import Conflict, NotFound
 from foundation.kernel.scope import tenant_transaction
 from tenants.models import Person, PrincipalRecord
-from tenants.policy import may
+from tenants.policy import may, require_reach
 from tenants.roles import POLICY
 
 
@@ -50,6 +50,7 @@ def _set(principal: Principal, person_id: UUID, *, disabled: bool) -> None:
             raise NotFound
         if person.principal_id == principal.id:
             raise Conflict("Nobody disables himself. Ask another administrator.")
+        require_reach(principal, person.spaces)
         if disabled:
             require_another_administrator(person_id)
         actor = PrincipalRecord.objects.select_for_update().get(id=person.principal_id)

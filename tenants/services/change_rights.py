@@ -10,10 +10,10 @@ from audit.event import Target
 from audit.services.record import record
 from foundation.kernel import clock
 from foundation.kernel.principal import Principal, Role
-from foundation.kernel.problems import Conflict, FieldError, NotFound, PolicyDenied, Validation, VersionConflict
+from foundation.kernel.problems import Conflict, FieldError, NotFound, Validation, VersionConflict
 from foundation.kernel.scope import tenant_transaction
 from tenants.models import Person, Session
-from tenants.policy import may
+from tenants.policy import may, require_reach
 from tenants.roles import BOUND_TO_SPACES, CREDENTIAL_ROLES, POLICY
 from tenants.selectors import require_valid
 from tenants.services.change_person import require_another_administrator
@@ -35,7 +35,7 @@ def change_rights(
         require_another_administrator(person_id, but_if=role is Role.ADMIN and not spaces)
         require_valid(principal)
         person = Person.objects.select_for_update().get(id=person_id)
-        _require_reach(principal, spaces, person.spaces)
+        require_reach(principal, spaces, person.spaces)
         if person.rev != rev:
             raise VersionConflict("The person was changed since it was read.")
         _set(principal, person, role, sorted(spaces))
@@ -55,11 +55,6 @@ def _require_another(principal: Principal, person_id: UUID) -> None:
         raise NotFound
     if person.principal_id == principal.id:
         raise Conflict("Nobody changes his own role or reach. Ask another administrator.")
-
-
-def _require_reach(principal: Principal, *reaches: Collection[UUID]) -> None:
-    if principal.spaces and not all(each and set(each) <= principal.spaces for each in reaches):
-        raise PolicyDenied("Nobody gives or takes more reach than he has.")
 
 
 def _set(principal: Principal, person: Person, role: Role, spaces: list[UUID]) -> None:

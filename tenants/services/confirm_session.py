@@ -7,10 +7,11 @@ from audit.event import Target
 from audit.services.record import record
 from foundation.kernel import clock
 from foundation.kernel.scope import tenant_transaction
+from tenants import attempts
 from tenants.models import Person, Session
 from tenants.passwords import require_password
 from tenants.roles import POLICY
-from tenants.services.sign_in import spend_address, told_if_refused
+from tenants.services.sign_in import PER_ADDRESS, TOO_MANY, told_if_refused
 from tenants.sessions import FRESH, SignedIn
 
 
@@ -18,7 +19,7 @@ def confirm_session(session: SignedIn, *, password: str) -> None:
     """Make the session fresh by the person's password; raises `Unauthenticated`, `RateLimited`. In its scope."""
     with tenant_transaction():
         person = Person.objects.get(id=session.person_id)
-    spend_address(bytes(person.email_lookup))
+    attempts.spend("again", str(person.id), PER_ADDRESS, told=TOO_MANY)  # strangers, who sign in, spend others
     with told_if_refused(person):
         require_password(password, person.password)
     freshen(session)

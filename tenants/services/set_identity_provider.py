@@ -14,7 +14,7 @@ from foundation.kernel.problems import FieldError, Validation, VersionConflict
 from foundation.kernel.scope import current_tenant, tenant_transaction
 from tenants.models import IdentityProvider
 from tenants.oidc import Provider
-from tenants.policy import may
+from tenants.policy import may, require_whole
 from tenants.providers import sealed
 from tenants.roles import POLICY
 
@@ -25,6 +25,7 @@ def set_identity_provider(principal: Principal, *, provider: Provider | None, ve
     Raises `PolicyDenied`, `Validation`, `VersionConflict`.
     """
     may(principal, "config.change")
+    require_whole(principal)
     told = None
     if provider is not None:
         _require_form(provider)

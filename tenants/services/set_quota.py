@@ -10,7 +10,7 @@ from foundation.kernel.principal import Principal
 from foundation.kernel.scope import tenant_transaction
 from foundation.rest.etags import etag, require_match
 from tenants.models import Quota, Resource
-from tenants.policy import may
+from tenants.policy import may, require_whole
 from tenants.roles import POLICY
 from tenants.selectors import Standing, standing
 
@@ -23,6 +23,7 @@ def set_quota(
     Raises `VersionConflict` when the quota was changed since it was read.
     """
     may(principal, "quota.change")
+    require_whole(principal)
     with tenant_transaction():
         blank = Quota(resource=resource, ceiling=None, version=0)
         Quota.objects.bulk_create([blank], ignore_conflicts=True)

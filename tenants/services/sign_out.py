@@ -13,7 +13,7 @@ from foundation.kernel.principal import Principal
 from foundation.kernel.problems import NotFound
 from foundation.kernel.scope import tenant_transaction
 from tenants.models import Person, Session
-from tenants.policy import may
+from tenants.policy import may, require_reach
 from tenants.roles import POLICY
 
 
@@ -34,8 +34,11 @@ def sign_out_everywhere(principal: Principal, *, principal_id: UUID) -> int:
     if principal_id != principal.id:
         may(principal, "person.change")
     with tenant_transaction():
-        if not _person(principal_id).exists():
+        person = Person.objects.filter(principal_id=principal_id).first()
+        if person is None:
             raise NotFound
+        if principal_id != principal.id:
+            require_reach(principal, person.spaces)
         live = Session.objects.filter(revoked_at=None, person_id__in=_person(principal_id))
         return _end(principal, live, Target("principal", principal_id))
 

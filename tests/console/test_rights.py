@@ -11,9 +11,12 @@ from foundation.kernel.principal import Principal, Role
 from foundation.kernel.problems import Conflict, NotFound, PolicyDenied, Problem, Unauthenticated, VersionConflict
 from foundation.kernel.scope import tenant_scope, tenant_transaction
 from governance.services.spaces import create_space
-from tenants.models import Person
-from tenants.services.change_person import disable_person
+from tenants.models import Person, Resource
+from tenants.services.change_person import disable_person, enable_person
 from tenants.services.change_rights import change_rights
+from tenants.services.set_identity_provider import set_identity_provider
+from tenants.services.set_quota import set_quota
+from tenants.services.sign_out import sign_out_everywhere
 from tenants.sessions import signed_in
 from tests.console.house import PASSWORD, House
 from tests.console.test_admin import stale, told
@@ -214,3 +217,21 @@ def test_a_change_is_made_on_what_was_seen(house):
         with pytest.raises(NotFound):
             change_rights(platform, person_id=house.space.id, role=Role.ADMIN, rev=0)
     assert now_of(house, person)[0] == "compliance"
+
+
+def test_who_administers_some_spaces_touches_nobody_and_nothing_beyond_them(house):
+    bound = acting(house, second(house, spaces=[house.space.id]))
+    whole = house.person("admin")
+    with house.scope():
+        for act in (
+            lambda: disable_person(bound, person_id=whole.id),
+            lambda: enable_person(bound, person_id=whole.id),
+            lambda: sign_out_everywhere(bound, principal_id=whole.principal_id),
+            lambda: set_identity_provider(bound, provider=None, version=0),
+            lambda: set_quota(bound, resource=Resource.MEMORIES, ceiling=1, if_match="*"),
+        ):
+            with pytest.raises(PolicyDenied):
+                act()
+        reader = house.person("reader")
+        disable_person(bound, person_id=reader.id)  # whom he wholly reaches
+        assert sign_out_everywhere(bound, principal_id=reader.principal_id) == 0

@@ -19,6 +19,9 @@ from governance.services import export_subject as exporting
 from governance.services.export_subject import export_subject
 from governance.services.place_hold import place_hold
 from governance.services.search import Question, search
+from governance.services.spaces import update_space
+from guard.pii.policy import Action, Mode
+from guard.services.pii_policies import Terms, create_pii_policy
 from tests.governance.builders import admitted, drain
 from tests.governance.conftest import principal
 from tests.governance.test_forget import forget, planned
@@ -47,7 +50,12 @@ def test_a_person_is_found_by_name_and_counted(agent, space, officer):
     with pytest.raises(NotFound):
         subjects.find(officer, "crm:unknown")
     elsewhere = principal(agent.tenant_id, "compliance", officer.id)
-    assert subjects.subject(elsewhere, found.id).records == 0  # counts end where the credential does
+    with pytest.raises(NotFound):  # who reaches none of the records does not learn that there is anybody
+        subjects.subject(elsewhere, found.id)
+    with pytest.raises(NotFound):
+        subjects.find(elsewhere, "crm:1")
+    within = principal(agent.tenant_id, "compliance", space.id)
+    assert subjects.subject(within, subjects.find(within, "crm:1")).records == 2
 
 
 def test_an_export_is_whole_and_verifies_offline(agent, space, officer):
@@ -119,6 +127,23 @@ def test_nothing_of_other_people_is_told(agent, space, officer):
     assert all("<PERSON_" in each["versions"][0]["content"] for each in records)
 
 
+def test_who_may_reveal_nothing_exports_tokens(agent, space, officer, admin):
+    admitted(agent, space, "{{Ana}} sings.", subjects=("crm:1",))
+    assert "{{Ana}}" in exported(officer)
+    assert "Ana" not in exported(admin)
+
+
+def test_where_names_stay_in_the_clear_a_memory_about_several_is_withheld(agent, space, officer, admin):
+    kept = Terms(Mode.BALANCED, Action.KEEP, ())
+    policy_id = create_pii_policy(admin, name="as it is", terms=kept)[0].id
+    update_space(admin, space_id=space.id, if_match="*", changes={"pii_policy_id": policy_id})
+    admitted(agent, space, "{{Ana}} married {{Cleo}}.", subjects=("crm:1", "crm:3"))
+    admitted(agent, space, "{{Ana}} sings.", subjects=("crm:1",))
+    _, records, end = read(exported(officer))
+    assert [each["versions"][0]["content"] for each in records] == ["{{Ana}} sings."]
+    assert end["certificate"]["withheld"] == 1
+
+
 def test_the_persons_own_values_are_told_and_what_others_own_too_is_not(agent, space, officer):
     admitted(agent, space, "{{Ana}} sings.", subjects=("crm:1",))
     admitted(agent, space, "{{Bob}} sings.", subjects=("crm:2",))
@@ -143,7 +168,8 @@ def test_an_export_goes_in_batches_and_leaves_out_what_the_asker_may_not_see(age
 def test_who_does_not_reach_everything_exports_nothing(agent, space, officer, admin):
     shown = admitted(agent, space, "Ana plays.", subjects=("crm:1",))
     subject_id = shown.memory.cube.subject_ids[0]
-    for who in (agent, principal(agent.tenant_id, "auditor"), principal(agent.tenant_id, "compliance", space.id)):
+    bound = principal(agent.tenant_id, "compliance", space.id)
+    for who in (agent, principal(agent.tenant_id, "auditor"), bound):
         with pytest.raises(PolicyDenied):
             export_subject(who, subject_id=subject_id)
     with pytest.raises(NotFound):

@@ -139,24 +139,28 @@ def attempt(held: Attempt) -> Iterator[Attempt]:
         _give_back(held)
 
 
-def _give_back(held: Attempt) -> None:
-    """Free the key of an attempt that changed nothing; one whose COMMIT got through is marked done and stays."""
+def _give_back(held: Attempt) -> bool:
+    """Free the key of an attempt that changed nothing; one whose COMMIT got through is marked done and stays. Whether
+    the database was there."""
     if held.completed:
-        return
+        return True
     try:
         with tenant_transaction():
             execute(_GIVE_BACK, [current_tenant(), held.scope, held.token])
     except (DatabaseError, InterfaceError):
         _owed.append((current_tenant(), held))
+        return False
+    return True
 
 
 def _settle() -> None:
-    """Give back what is owed, as far as the database is there; each attempt is tried once."""
-    for _ in range(len(_owed)):
-        with suppress(IndexError):  # another thread was quicker
+    """Give back what is owed, until the database is away again."""
+    with suppress(IndexError):  # nothing is left, or another thread was quicker
+        while True:
             tenant_id, held = _owed.popleft()
             with tenant_scope(tenant_id):
-                _give_back(held)
+                if not _give_back(held):
+                    return
 
 
 def complete(resource_id: UUID | Sequence[UUID], status: int, *, statuses: Sequence[int] = ()) -> None:
