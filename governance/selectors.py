@@ -149,7 +149,7 @@ def _readable(principal: Principal, places: set[tuple[UUID, int]]) -> set[tuple[
     with tenant_transaction():
         cubes = {cube.id: cube for cube in MemCube.objects.filter(id__in={cube_id for cube_id, _ in places})}
         numbers = set(Version.objects.filter(memcube_id__in=cubes).values_list("memcube_id", "number"))
-        good = (numbers & places) - undone(cubes)
+        good = (numbers & places) - undone(numbers & places)
     return {place for place in good if may_read(principal, cubes[place[0]])}
 
 

@@ -138,7 +138,7 @@ class _Graph:
         """Note which version of the one record each was made from."""
         numbers = {row.number for row in rows}
         for row in rows:
-            base = row.reverts_to or _revised(row, history)
+            base = row.reverts_to or base_of(row, history)
             if base in numbers:
                 place = (row.memcube_id, row.number)
                 self._bases[place] = (row.memcube_id, base)
@@ -147,7 +147,7 @@ class _Graph:
                     self._copies.add(place)
 
 
-def _revised(row: Version, history: Sequence[HeaderRevision]) -> int | None:
+def base_of(row: Version, history: Sequence[HeaderRevision]) -> int | None:
     """The version that was current when this one was written; None where it is no revision."""
     if row.act != Act.MEMORY_REVISE:
         return None

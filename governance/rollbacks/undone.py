@@ -1,17 +1,68 @@
-"""Which versions a rollback has taken back: nothing may be derived from them any more."""
+"""What nothing may be derived from any more: versions that a rollback found bad, and records that are restricted."""
 
 from collections.abc import Collection
 from uuid import UUID
 
+from foundation.kernel.problems import FieldError, Validation
+from foundation.kernel.rows import execute
+from foundation.kernel.scope import current_work
+from governance.models import Admission, HeaderRevision, LineageEdge, MemCube, State, Version
+from governance.opening import Place
 from governance.rollbacks.models import RollbackItem
+from governance.rollbacks.taint import base_of
 
-TAKEN_BACK = (RollbackItem.Action.RESTORE, RollbackItem.Action.WITHDRAW)
+Step = RollbackItem.Step
+NOT_DONE = (Step.PLANNED, Step.DENIED)
+_LOCK = 'SELECT id FROM "governance_memcube" WHERE tenant_id = %s AND id = ANY(%s) ORDER BY id FOR KEY SHARE'
 
 
-def undone(ids: Collection[UUID]) -> set[tuple[UUID, int]]:
-    """Of these records, the versions that were bad when they were rolled back (inside a transaction). What was only set
-    aside for a reviewer is not among them: he decides."""
-    rows = RollbackItem.objects.filter(
-        memcube_id__in=list(ids), action__in=TAKEN_BACK, step=RollbackItem.Step.DONE
-    ).values_list("memcube_id", "tainted")
-    return {(cube_id, number) for cube_id, numbers in rows for number in numbers}
+def undone(places: Collection[Place]) -> set[Place]:
+    """Those of the versions that were bad when their record was rolled back, and all of a record that is restricted
+    (inside a transaction). What waits for a reviewer is among them until he approves of it."""
+    ids = {cube_id for cube_id, _ in places}
+    if not ids:
+        return set()
+    restricted = set(MemCube.objects.filter(id__in=ids, state=State.RESTRICTED).values_list("id", flat=True))
+    bad = _bad(ids)
+    return {place for place in places if place in bad or place[0] in restricted}
+
+
+def refuse_undone(places: Collection[Place]) -> None:
+    """Raises `Validation` if one of the versions is undone. No rollback changes their records before the transaction
+    ends: one that is at it is waited for."""
+    if lock(places) and undone(places):
+        raise Validation(errors=[FieldError("/provenance/parents", "unknown", "A parent does not exist.")])
+
+
+def lock(places: Collection[Place]) -> bool:
+    """Have rollbacks wait for this transaction, or it for them; whether there is anything to wait for."""
+    ids = sorted({cube_id for cube_id, _ in places})
+    if ids:
+        execute(_LOCK, [current_work().tenant_id, ids])
+    return bool(ids)
+
+
+def made_of(version: Version) -> set[Place]:
+    """What the version was made from: the parents it names, and what it revised (inside a transaction)."""
+    cube_id, number = version.memcube_id, version.number
+    edges = LineageEdge.objects.filter(child_id=cube_id, child_version=number)
+    base = base_of(version, list(HeaderRevision.objects.filter(memcube_id=cube_id).order_by("rev")))
+    revised = set() if base is None else {(cube_id, base)}
+    return revised | set(edges.values_list("parent_id", "parent_version"))
+
+
+def _bad(ids: Collection[UUID]) -> set[Place]:
+    items = list(RollbackItem.objects.filter(memcube_id__in=ids).exclude(step__in=NOT_DONE))
+    set_aside = [item.memcube_id for item in items if item.action == RollbackItem.Action.HOLD]
+    approved = _approved(set_aside) if set_aside else set()
+    return {
+        (item.memcube_id, number)
+        for item in items
+        if item.action != RollbackItem.Action.HOLD or (item.memcube_id, item.from_version) not in approved
+        for number in item.tainted
+    }
+
+
+def _approved(ids: Collection[UUID]) -> set[Place]:
+    rows = Admission.objects.filter(memcube_id__in=ids, state=Admission.State.APPROVED)
+    return set(rows.values_list("memcube_id", "version"))

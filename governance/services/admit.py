@@ -36,6 +36,7 @@ from governance.lessons import note_drafts
 from governance.measured import admissions
 from governance.models import Admission
 from governance.opening import Shown
+from governance.rollbacks.undone import refuse_undone
 from governance.sealed import Payload
 from governance.selectors import check_parents, inherited_subjects, reach_space
 from governance.services.ask_judge import owe_opinions
@@ -179,6 +180,7 @@ def _status(draft: Draft | Problem) -> int:
 def _insert(principal: Principal, kept: Sequence[Draft]) -> dict[UUID, Any]:
     if not kept:
         return {}
+    refuse_undone([parent for draft in kept for parent in draft.judged.submission.parents])
     count(principal, Resource.MEMORIES, len(kept))
     births = [lifecycle.begin(draft.cube, act=_act(draft), principal=principal) for draft in kept]
     insert([draft.cube for draft in kept])

@@ -10,15 +10,17 @@ from audit.services.record import Change, Target, record
 from foundation.kernel.clock import now
 from foundation.kernel.outbox import enqueue
 from foundation.kernel.principal import Principal
-from foundation.kernel.problems import AlreadyDecided, NotFound, Unavailable
+from foundation.kernel.problems import AlreadyDecided, Conflict, NotFound, Unavailable
 from foundation.kernel.scope import tenant_transaction
 from foundation.keyring import keys
 from foundation.rest import idempotency
 from governance import lifecycle
 from governance.judging import UNCLEARED
-from governance.models import Admission, MemCube, State
+from governance.models import Admission, MemCube, State, Version
 from governance.opening import decision_of
+from governance.rollbacks.doing import UNDONE_PARENT
 from governance.rollbacks.planning import refuse_leaving
+from governance.rollbacks.undone import lock, made_of, undone
 from governance.sealed import seal_text
 from guard.lessons.intake import reviewed
 from guard.trust import Kind, note_outcomes
@@ -34,7 +36,7 @@ class Review:
 
 def approve(principal: Principal, *, admission_id: UUID, reason: str) -> Review:
     """Serve the held version. Raises `AlreadyDecided`; `Unavailable` if it was never cleared of personal data;
-    `Conflict` if an erasure waits for the record."""
+    `Conflict` if an erasure waits for the record, or what it was made from was rolled back since it waits."""
     return _decide(principal, admission_id, reason, Admission.State.APPROVED)
 
 
@@ -51,6 +53,7 @@ def _decide(principal: Principal, admission_id: UUID, reason: str, state: Admiss
             raise AlreadyDecided
         if state == Admission.State.APPROVED:
             _refuse_uncleared(admission, secret)
+            _refuse_unasked(admission, secret)
         admission.state, admission.decided_by, admission.decided_at = state, principal.id, now()
         admission.sealed_reason = seal_text(secret, f"admission:{admission.id}:reason", reason)
         admission.save(force_update=True)
@@ -96,6 +99,16 @@ def _secret(principal: Principal, admission_id: UUID) -> bytes:
 def _refuse_uncleared(admission: Admission, secret: bytes) -> None:
     if any(reason.startswith(UNCLEARED) for reason in decision_of(admission, secret)["reasons"]):
         raise Unavailable("Personal data in this memory was never cleared: have it submitted again.", retry_after=60)
+
+
+def _refuse_unasked(admission: Admission, secret: bytes) -> None:
+    """What a version was made from may have been rolled back since it waits: its reviewer is told so before he
+    approves of it, which the reason in its decision does."""
+    if UNDONE_PARENT in decision_of(admission, secret)["reasons"]:
+        return
+    places = made_of(Version.objects.get(id=admission.version_id))
+    if lock(places) and undone(places):
+        raise Conflict("What this was made from was rolled back since: reject it, or plan the rollback once more.")
 
 
 def _serve(principal: Principal, cube: MemCube, admission: Admission) -> list[Change]:

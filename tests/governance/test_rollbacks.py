@@ -31,6 +31,7 @@ from governance.models import Admission, MemCube, Operation, Version
 from governance.retention.rules import Rule
 from governance.rollbacks import reading
 from governance.rollbacks.models import Rollback, RollbackItem
+from governance.services import admit as admitting
 from governance.services import run_rollback as running
 from governance.services.admit import admit
 from governance.services.approve_rollback import approve_rollback
@@ -282,6 +283,56 @@ def test_nothing_can_be_derived_any_more_from_what_was_undone(agent, mallory, sp
     assert [each.pointer for each in refused.value.errors] == ["/provenance/parents"]
     for number in (1, 3):
         assert not admitted(agent, space, f"Kettle {number} stays.", parents=((cube_id, number),)).held
+
+
+def test_a_child_whose_parent_is_rolled_back_while_it_is_judged_is_not_written(agent, space, officer, monkeypatch):
+    bad = admitted(agent, space, KETTLE, source="chat:bad")
+    whole = admitting._write
+
+    def late(*args, **named):
+        undo(officer, source="chat:bad")
+        return whole(*args, **named)
+
+    monkeypatch.setattr(admitting, "_write", late)
+    with pytest.raises(Validation):
+        admit(agent, submission=submission(space, "Somebody has a kettle.", parents=(ref(bad),)))
+    with tenant_transaction():
+        assert MemCube.objects.count() == 1
+
+
+def test_what_waited_since_the_plan_is_approved_only_by_who_was_told_of_its_parent(agent, space, officer):
+    bad, good = admitted(agent, space, KETTLE, source="chat:bad"), admitted(agent, space, "The lamp is green.")
+    plan = planned(officer, source="chat:bad")
+    execute(officer, plan)
+    with tenant_transaction():
+        WorkItem.objects.filter(kind="rollback.run").delete()
+    parents = (ref(bad), ref(good))
+    waiting = admit(agent, submission=submission(space, MOVED, source_type="document", parents=parents))
+    assert waiting.held
+    running.run_rollback(plan.rollback.id)
+    with pytest.raises(Conflict):
+        approve(officer, admission_id=waiting.admission.id, reason="Fine.")
+    assert state(waiting) == "held"
+    undo(officer, source="chat:bad")
+    [line] = held.lines(officer, held.Wanted())
+    assert line.decision["reasons"][-1] == "undone-parent"
+    approve(officer, admission_id=line.admission.id, reason="Fine all the same.")
+    assert state(waiting) == "active"
+
+
+def test_nothing_is_derived_from_what_is_restricted_or_waits_for_a_reviewer(agent, space, officer):
+    bad, good = admitted(agent, space, KETTLE, source="chat:bad"), admitted(agent, space, "The lamp is green.")
+    part = admitted(agent, space, "A kettle and a lamp are here.", parents=(ref(bad), ref(good)))
+    kept = admitted(agent, space, "The pan is blue.", source="chat:bad")
+    place_hold(officer, name="Case", basis="audit", ids=[kept.memory.cube.id])
+    undo(officer, source="chat:bad")
+    assert [state(each) for each in (part, kept)] == ["held", "restricted"]
+    for each in (part, kept):
+        with pytest.raises(Validation):
+            admit(agent, submission=submission(space, "Things are here.", parents=(ref(each),)))
+    [line] = held.lines(officer, held.Wanted())
+    approve(officer, admission_id=line.admission.id, reason="The lamp is there.")
+    assert not admitted(agent, space, "Things are here.", parents=(ref(part),)).held
 
 
 # What it tells.
