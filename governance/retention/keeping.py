@@ -11,18 +11,19 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q
 
 from foundation.kernel.clock import now, rfc3339
 from foundation.kernel.problems import FieldError, MinimumRetention
-from governance.models import MemCube, RetentionPolicyRecord, RetentionPolicyVersion, Space, State
+from governance import lifecycle
+from governance.models import HeaderRevision, MemCube, RetentionPolicyRecord, RetentionPolicyVersion, Space, State
 from governance.retention.rules import RetentionPolicy, Rule
 from tenants.versioned_policies import Versioned
 
 RETENTION_POLICIES = Versioned("retention_policy", RetentionPolicyRecord, RetentionPolicyVersion)
 REFLECTION = timedelta(hours=24)
 """How long a new version, or a policy that a space newly names, erases nothing yet: so long a mistake costs nothing."""
-NO_RECORDS = (State.CANDIDATE, State.HELD, State.FORGOTTEN)
+NO_RECORDS = (State.CANDIDATE, State.FORGOTTEN)
 NOTHING = Q(pk__in=[])
 
 
@@ -50,13 +51,17 @@ class Schedule:
     spaces: Mapping[UUID, Governing] = field(default_factory=dict)
 
     def keeping(self, cube: MemCube, at: datetime | None = None) -> Keeping | None:
-        """What keeps a record at `at` (now). A candidate is no record yet, and a destruction that has begun (`frozen`)
-        goes on: neither is kept."""
+        """What keeps a record at `at` (now). A candidate, and what is held and was never served, is no record yet, and
+        a destruction that has begun (`frozen`) goes on: none of them is kept."""
+        return self.kept([cube], at).get(cube.id)
+
+    def _minimum(self, cube: MemCube, at: datetime) -> Keeping | None:
+        """What would keep the record, were it served once."""
         governing = self.spaces.get(cube.space_id)
         if governing is None or cube.frozen or cube.state in NO_RECORDS:
             return None
         until = governing.policy.kept_until(cube)
-        if until is None or until <= (at or now()):
+        if until is None or until <= at:
             return None
         return Keeping(until, governing.policy.id, governing.policy.version)
 
@@ -65,10 +70,13 @@ class Schedule:
         governing = self.spaces.get(cube.space_id)
         return governing.policy.over_at(cube) if governing else None
 
-    def kept(self, cubes: Iterable[MemCube]) -> dict[UUID, Keeping]:
-        """Those of the records that a minimum keeps now, and what keeps them."""
-        found = ((cube.id, self.keeping(cube)) for cube in cubes)
-        return {cube_id: keeping for cube_id, keeping in found if keeping}
+    def kept(self, cubes: Iterable[MemCube], at: datetime | None = None) -> dict[UUID, Keeping]:
+        """Those of the records that a minimum keeps at `at` (now), and what keeps them."""
+        at = at or now()
+        found = [(cube, keeping) for cube in cubes if (keeping := self._minimum(cube, at))]
+        waiting = [cube.id for cube, _ in found if cube.state == State.HELD]
+        never = set(waiting) - _served(waiting)
+        return {cube.id: keeping for cube, keeping in found if cube.id not in never}
 
     def is_kept(self, at: datetime) -> Q:
         """The records that a minimum keeps at `at`, as a condition: exactly those that `keeping` tells."""
@@ -76,7 +84,9 @@ class Schedule:
         for space_id, rule in self._rules():
             if rule.minimum:
                 condition |= _covered(space_id, rule) & Q(created_at__gt=rule.minimum.before(at))
-        return condition & Q(frozen=False) & ~Q(state__in=NO_RECORDS)
+        served = HeaderRevision.objects.filter(memcube_id=OuterRef("id"), state__in=lifecycle.SERVED)
+        was_served = ~Q(state=State.HELD) | Exists(served)
+        return condition & Q(frozen=False) & ~Q(state__in=NO_RECORDS) & was_served
 
     def is_over(self, at: datetime) -> Q:
         """The records that have reached a maximum at `at`, where maxima erase by then, as a condition."""
@@ -127,6 +137,14 @@ def refuse_kept(cube: MemCube) -> None:
                 "retention_policy_version": keeping.version,
             },
         )
+
+
+def _served(ids: Collection[UUID]) -> set[UUID]:
+    """Those of the records that were ever served: a rollback holds what was."""
+    if not ids:
+        return set()
+    revisions = HeaderRevision.objects.filter(memcube_id__in=list(ids), state__in=lifecycle.SERVED)
+    return set(revisions.values_list("memcube_id", flat=True).distinct())
 
 
 def _in_force(ids: Collection[UUID]) -> dict[UUID, tuple[RetentionPolicy, datetime]]:

@@ -19,7 +19,7 @@ from governance import selectors
 from governance.cascade import Selection, cascade
 from governance.holds import holds_on
 from governance.models import MemCube, State
-from governance.retention.keeping import Governing, Schedule
+from governance.retention.keeping import Governing, Keeping, Schedule
 from governance.retention.rules import RetentionPolicy
 from governance.services.sweep_retention import BATCH, scheduled
 from tenants.policy import may
@@ -65,9 +65,8 @@ class Simulation:
     def erased(self) -> int:
         return self.days.total()
 
-    def count(self, cube: MemCube, policies: Schedule, *, held: bool) -> None:
+    def count(self, cube: MemCube, over: datetime | None, keeping: Keeping | None, *, held: bool) -> None:
         self.examined += 1
-        over, keeping = policies.over_at(cube), policies.keeping(cube, self.at)
         self.protected += keeping is not None
         self.unbounded += over is None
         if over is None or over > self.horizon:
@@ -102,9 +101,9 @@ def simulate_retention(
         policies = _as_if(principal, draft, space_ids, at)
         cubes = list(_oldest(principal, policies)[: limit + 1])
         told.complete = len(cubes) <= limit
-        held = holds_on(cubes[:limit])
+        held, kept = holds_on(cubes[:limit]), policies.kept(cubes[:limit], at)
         for cube in cubes[:limit]:
-            told.count(cube, policies, held=cube.id in held)
+            told.count(cube, policies.over_at(cube), kept.get(cube.id), held=cube.id in held)
         told.derived = _derived(told.ready(), policies)
     told.samples = sorted(told.samples, key=lambda each: (each.over_at, each.id))[:SAMPLES]
     told.receipt = _recorded(principal, draft, told.examined)

@@ -84,8 +84,8 @@ def _order(ids: list[UUID], policies: Schedule) -> None:
 
 def scheduled(ids: Collection[UUID], policies: Schedule) -> set[UUID]:
     """Those of the records whose own rules say how long they stay: they do not go with what they were derived from."""
-    cubes = MemCube.objects.filter(id__in=list(ids))
-    return {cube.id for cube in cubes if policies.over_at(cube) or policies.keeping(cube)}
+    cubes = list(MemCube.objects.filter(id__in=list(ids)))
+    return {cube.id for cube in cubes if policies.over_at(cube)} | policies.kept(cubes).keys()
 
 
 def _left_over() -> list[UUID]:

@@ -17,6 +17,7 @@ from foundation.kernel.problems import (
     Conflict,
     Erased,
     ManifestChanged,
+    MinimumRetention,
     NotFound,
     PlanExpired,
     PolicyDenied,
@@ -28,6 +29,7 @@ from foundation.keyring import keys
 from foundation.rest.etags import etag
 from governance import held, selectors
 from governance.models import Admission, MemCube, Operation, Version
+from governance.retention.keeping import schedule
 from governance.retention.rules import Rule
 from governance.rollbacks import reading
 from governance.rollbacks.models import Rollback, RollbackItem
@@ -333,6 +335,24 @@ def test_nothing_is_derived_from_what_is_restricted_or_waits_for_a_reviewer(agen
     [line] = held.lines(officer, held.Wanted())
     approve(officer, admission_id=line.admission.id, reason="The lamp is there.")
     assert not admitted(agent, space, "Things are here.", parents=(ref(part),)).held
+
+
+def test_what_waits_for_a_person_is_kept_by_a_minimum_as_before_and_what_never_was_served_is_not(
+    agent, space, officer, admin
+):
+    kept = keeping(admin, space)
+    bad, good = admitted(agent, space, KETTLE, source="chat:bad"), admitted(agent, space, "The lamp is green.")
+    part = admitted(agent, space, "A kettle and a lamp are here.", parents=(ref(bad), ref(good)), labels=[kept])
+    never = admitted(agent, space, MOVED, source_type="document", labels=[kept])
+    undo(officer, source="chat:bad")
+    assert [state(each) for each in (part, never)] == ["held", "held"]
+    with tenant_transaction():
+        assert [each.id for each in MemCube.objects.filter(schedule().is_kept(now()))] == [part.memory.cube.id]
+    with pytest.raises(MinimumRetention):
+        withdraw(agent, memory_id=part.memory.cube.id, if_match="*")
+    for each in (part, never):
+        erase(officer, each)
+    assert [state(each) for each in (part, never)] == ["restricted", "forgotten"]
 
 
 # What it tells.
