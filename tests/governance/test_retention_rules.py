@@ -108,7 +108,7 @@ def test_conditions_find_exactly_what_the_order_of_precedence_says(tenant, space
 
     met = set()
 
-    @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=60, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
     @given(st.data())
     def check(data):
         policy = RetentionPolicy(uuid7(), "p", 1, tuple(data.draw(st.lists(RULES, max_size=4))))
@@ -117,7 +117,7 @@ def test_conditions_find_exactly_what_the_order_of_precedence_says(tenant, space
         policies = Schedule({space.id: governing})
         try:
             with tenant_transaction():
-                cubes = list(MemCube.objects.exclude(state=State.FORGOTTEN))
+                cubes = list(MemCube.objects.exclude(state=State.FORGOTTEN).order_by("id"))
                 for held in data.draw(st.lists(st.sampled_from(cubes), max_size=2)):
                     by_id = data.draw(st.booleans())
                     where = {"memcube_ids": [held.id]} if by_id else {"subject_id": held.subject_ids[0]}

@@ -72,8 +72,12 @@ def test_a_row_of_another_tenant_in_the_engines_answer_is_blocked_and_counted(he
     from foundation.search import postgres_engine
 
     here.memory()
-    real = postgres_engine._hit
-    monkeypatch.setattr(postgres_engine, "_hit", lambda row, *more: real((uuid4(), *row[1:]), *more))
+    real = postgres_engine._hits
+
+    def foreign(rows, *more):
+        return real([(uuid4(), *row[1:]) for row in rows], *more)
+
+    monkeypatch.setattr(postgres_engine, "_hits", foreign)
     answer = here.agent.post("/v1/memories:search", {"query": "kettle"})
     assert (answer.status, answer.problem) == (500, "integrity")
     assert book.of(instruments.SEARCH_BLOCKED) == [(1, "engine")]
