@@ -5,7 +5,7 @@ What they say is their own app's; making, replacing and reading them is the same
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -17,12 +17,19 @@ from audit.acts import Act
 from audit.event import Event, Target
 from audit.services.record import record
 from foundation.kernel.principal import Principal
-from foundation.kernel.problems import FieldError, NotFound, Validation
+from foundation.kernel.problems import FieldError, NotFound, PolicyDenied, Validation
 from foundation.kernel.scope import savepoint, tenant_transaction
 from foundation.rest import idempotency
 from foundation.rest.etags import etag, require_match
-from tenants.policy import may
+from tenants.policy import may, reachable_spaces
 from tenants.roles import POLICY
+
+_NAMING: dict[str, Callable[[UUID], Collection[UUID]]] = {}
+
+
+def spaces_name(kind: str, naming: Callable[[UUID], Collection[UUID]]) -> None:
+    """Say which spaces name a policy of that sort (asked inside a transaction): who replaces it reaches them all."""
+    _NAMING[kind] = naming
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,12 +85,14 @@ class Versioned:
         detail: Mapping[str, Any],
     ) -> tuple[Any, Event]:
         """A new version, in force at once; the name may not change, for decisions cite it. Raises `NotFound`,
-        `VersionConflict` when it was changed since it was read, and `Validation`."""
+        `VersionConflict` when it was changed since it was read, `Validation`, and `PolicyDenied` to who does not reach
+        every space that names it."""
         may(principal, Act.CONFIG_CHANGE)
         with tenant_transaction():
             policy = self.records.objects.select_for_update().filter(id=policy_id).first()
             if policy is None:
                 raise NotFound
+            _require_naming(principal, self.kind, policy_id)
             require_match(if_match, etag(policy.version))
             if name != policy.name:
                 raise Validation(errors=[FieldError("/name", "immutable", "A policy keeps its name.")])
@@ -99,6 +108,12 @@ class Versioned:
         target = Target(self.kind, policy.id, policy.version)
         event = record(principal, Act.CONFIG_CHANGE, target=target, policy=POLICY, detail=dict(detail))
         return _named(version, policy.name), event
+
+
+def _require_naming(principal: Principal, kind: str, policy_id: UUID) -> None:
+    reach = reachable_spaces(principal)
+    if reach is not None and not set(_NAMING[kind](policy_id)) <= reach:
+        raise PolicyDenied("A space names this policy that this credential does not reach.")
 
 
 def _save_new(policy: Any) -> None:

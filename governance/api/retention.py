@@ -12,6 +12,7 @@ from rest_framework.response import Response
 
 from foundation.kernel.clock import rfc3339
 from foundation.kernel.ids import uuid7
+from foundation.kernel.principal import Principal
 from foundation.kernel.scope import tenant_transaction
 from foundation.rest.etags import etag, if_match
 from foundation.rest.fields import Boolean, Choice, Integer, Listing, Moment, Name, Text, Uuid
@@ -28,6 +29,7 @@ from governance.services.retention_policies import check_rules, create_retention
 from governance.services.simulate_retention import HOLD, MINIMUM, Sample, Simulation, simulate_retention
 from guard.api.shapes import LABEL
 from tenants.api.shapes import ReceiptShape
+from tenants.policy import reachable_spaces
 
 MOST_RULES = 100
 MOST_DAYS, USUAL_DAYS = 365, 30
@@ -129,23 +131,24 @@ def _rules(given: Sequence[dict[str, Any]]) -> tuple[Rule, ...]:
     return tuple(Rule.from_json(rule) for rule in given)
 
 
-def _body(found: Made) -> dict[str, Any]:
-    policy = found.policy
+def _body(principal: Principal, found: Made) -> dict[str, Any]:
+    """The policy, with those of the spaces that name it which the principal reaches."""
+    policy, reach = found.policy, reachable_spaces(principal)
     return {
         "id": policy.id,
         "name": policy.name,
         "version": policy.version,
         "rules": [rule.as_json() for rule in policy.rules],
-        "spaces": list(found.spaces),
+        "spaces": [each for each in found.spaces if reach is None or each in reach],
         "created_at": rfc3339(found.created_at),
     }
 
 
-def _told(found: Made, status: int = 200) -> Response:
+def _told(principal: Principal, found: Made, status: int = 200) -> Response:
     headers = {"ETag": etag(found.policy.version)}
     if status == 201:
         headers["Location"] = f"/v1/retention_policies/{found.policy.id}"
-    return Response(_body(found), status=status, headers=headers)
+    return Response(_body(principal, found), status=status, headers=headers)
 
 
 class RetentionPolicies(Endpoint):
@@ -161,17 +164,19 @@ class RetentionPolicies(Endpoint):
         """List the policies."""
         pages = pager("retention_policies", self.query)
         with tenant_transaction():
-            page = pages.page(RETENTION_POLICIES.in_force(), lambda row: _body(made([row])[0]), order="policy_id")
+            page = pages.page(
+                RETENTION_POLICIES.in_force(), lambda row: _body(self.principal, made([row])[0]), order="policy_id"
+            )
         return Response(page.body())
 
     def post(self, request: Request) -> Response:
         """Make a policy. It holds where a space names it."""
         fields = self.fields()
         found, _ = create_retention_policy(self.principal, name=fields["name"], rules=_rules(fields["rules"]))
-        return _told(found, 201)
+        return _told(self.principal, found, 201)
 
     def replay(self, request: Request, done: Done) -> Response:
-        return _told(stored_policy(done.resource_id), 201)
+        return _told(self.principal, stored_policy(done.resource_id), 201)
 
 
 class OneRetentionPolicy(Endpoint):
@@ -184,14 +189,14 @@ class OneRetentionPolicy(Endpoint):
 
     def get(self, request: Request, id: UUID) -> Response:
         """Read the version in force."""
-        return _told(stored_policy(id))
+        return _told(self.principal, stored_policy(id))
 
     def put(self, request: Request, id: UUID) -> Response:
         """Put a new version in force."""
         fields = self.fields()
         changed = {"name": fields["name"], "rules": _rules(fields["rules"])}
         found, _ = replace_retention_policy(self.principal, policy_id=id, if_match=if_match(request), **changed)
-        return _told(found)
+        return _told(self.principal, found)
 
 
 class RetentionSimulation(Endpoint):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from uuid import uuid4
 
+from tests.api.builders import Api
+
 BODY = {
     "name": "seven years",
     "rules": [
@@ -108,3 +110,23 @@ def test_a_simulation_reaches_no_foreign_space(here, there):
     rule = {"maximum": "P1D", "space": there.space}
     refused = here.admin.post("/v1/retention_policies", {"name": "n", "rules": [rule]})
     assert (refused.status, refused.json["errors"][0]["pointer"]) == (422, "/rules/0/space")
+
+
+def test_who_reaches_one_of_a_policys_spaces_neither_replaces_it_nor_learns_of_the_others(here):
+    elsewhere = here.admin.post("/v1/spaces", {"name": "elsewhere"}).json["id"]
+    narrow = Api(here.new_key("admin", [here.space]))
+    for kind, body in (("retention", BODY), ("pii", {"name": "own"})):
+        policy = here.admin.post(f"/v1/{kind}_policies", body).json["id"]
+        path = f"/v1/{kind}_policies/{policy}"
+        named(here, {f"{kind}_policy_id": policy})
+        assert narrow("PUT", path, body, If_Match='"v1-0"').status == 200  # it names no space but his own
+        match = here.admin.get(f"/v1/spaces/{elsewhere}").headers["ETag"]
+        here.admin("PATCH", f"/v1/spaces/{elsewhere}", {f"{kind}_policy_id": policy}, If_Match=match)
+        assert narrow("PUT", path, body, If_Match='"v2-0"').problem == "policy-denied"
+        assert elsewhere not in narrow.get(path).text + narrow.get(f"/v1/{kind}_policies").text
+        assert here.admin("PUT", path, body, If_Match='"v2-0"').status == 200
+    assert set(here.admin.get(f"/v1/retention_policies/{policy_of(here)}").json["spaces"]) == {here.space, elsewhere}
+
+
+def policy_of(world):
+    return world.admin.get(f"/v1/spaces/{world.space}").json["retention_policy_id"]
