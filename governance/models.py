@@ -352,6 +352,7 @@ class ErasureItem(TenantOwned):
     class Meta:
         indexes = [
             models.Index(fields=["tenant_id", "request_id"], name="erasure_item"),
+            models.Index(fields=["tenant_id", "memcube_id"], name="erasure_record"),
         ]
 
 

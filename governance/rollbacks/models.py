@@ -84,4 +84,5 @@ class RollbackItem(TenantOwned):
     class Meta:
         indexes = [
             models.Index(fields=["tenant_id", "rollback_id", "id"], name="rollback_item"),
+            models.Index(fields=["tenant_id", "memcube_id"], name="rollback_record"),
         ]
