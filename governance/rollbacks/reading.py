@@ -12,13 +12,13 @@ from foundation.kernel.principal import Principal
 from foundation.kernel.problems import NotFound
 from foundation.kernel.scope import tenant_transaction
 from foundation.keyring import keys
-from governance.models import Operation
+from governance.models import MemCube, Operation
 from governance.rollbacks.models import Rollback, RollbackItem
 from governance.rollbacks.planning import selection_of
 from governance.rollbacks.retrievals import Handed, retrievals
 from governance.rollbacks.taint import tainted
 from governance.sealed import open_text
-from tenants.policy import may
+from tenants.policy import may, reachable_spaces
 
 S = Rollback.State
 PLANS = (S.PLANNED, S.APPROVED)
@@ -46,9 +46,9 @@ def state_of(rollback: Rollback) -> str:
 
 
 def rollbacks(principal: Principal, *, state: str | None) -> Any:
-    """The rollbacks in that state, as `state_of` tells it (a query, inside a transaction)."""
+    """The rollbacks within reach that are in that state, as `state_of` tells it (a query, inside a transaction)."""
     may(principal, "rollback.read")
-    rows, over = Rollback.objects.all(), Q(state__in=PLANS, expires_at__lte=now())
+    rows, over = _within_reach(principal), Q(state__in=PLANS, expires_at__lte=now())
     if state is None:
         return rows
     return rows.filter(over) if state == S.EXPIRED else rows.filter(state=state).exclude(over)
@@ -57,7 +57,7 @@ def rollbacks(principal: Principal, *, state: str | None) -> Any:
 def rollback_of(principal: Principal, rollback_id: UUID) -> Rollback:
     """One of them; raises `NotFound` (inside a transaction)."""
     may(principal, "rollback.read")
-    return _one(rollback_id)
+    return _one(principal, rollback_id)
 
 
 def told(principal: Principal, rollback_id: UUID) -> Told:
@@ -80,12 +80,22 @@ def handed_out(principal: Principal, rollback_id: UUID, *, before: UUID | None, 
     """Up to `limit` + 1 searches that handed out what is bad by this order, newest first."""
     may(principal, "retrieval.read")
     with tenant_transaction():
-        places = tainted(selection_of(_one(rollback_id)))
+        places = tainted(selection_of(_one(principal, rollback_id)))
         return retrievals(places, before=before, limit=limit)
 
 
-def _one(rollback_id: UUID) -> Rollback:
-    row: Rollback | None = Rollback.objects.filter(id=rollback_id).first()
+def _within_reach(principal: Principal) -> Any:
+    """Those of which the principal reaches every record and the space that was chosen."""
+    rows, reach = Rollback.objects.all(), reachable_spaces(principal)
+    if reach is None:
+        return rows
+    beyond = MemCube.objects.exclude(space_id__in=reach).values("id")
+    items = RollbackItem.objects.filter(memcube_id__in=beyond).values("rollback_id")
+    return rows.filter(Q(space_id=None) | Q(space_id__in=reach)).exclude(id__in=items)
+
+
+def _one(principal: Principal, rollback_id: UUID) -> Rollback:
+    row: Rollback | None = _within_reach(principal).filter(id=rollback_id).first()
     if row is None:
         raise NotFound
     return row

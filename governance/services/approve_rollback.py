@@ -9,6 +9,7 @@ from foundation.kernel.scope import tenant_transaction
 from foundation.rest import idempotency
 from governance.plans import lock_plan
 from governance.rollbacks.models import Rollback
+from governance.rollbacks.reading import rollback_of
 from tenants.policy import Resource, may
 from tenants.roles import POLICY
 
@@ -16,10 +17,11 @@ S = Rollback.State
 
 
 def approve_rollback(principal: Principal, *, rollback_id: UUID) -> Rollback:
-    """The approved plan. Raises `NotFound`, `AlreadyDecided` once it is no longer a plan, `PlanExpired`, and
-    `PolicyDenied` to who ordered it."""
+    """The approved plan. Raises `NotFound` (also for what is out of reach), `AlreadyDecided` once it is no longer a
+    plan, `PlanExpired`, and `PolicyDenied` to who ordered it."""
     may(principal, Act.ROLLBACK_APPROVE)
     with tenant_transaction():
+        rollback_of(principal, rollback_id)
         rollback = lock_plan(Rollback, rollback_id, (S.PLANNED,))
         may(principal, Act.ROLLBACK_APPROVE, Resource(None, requested_by=rollback.requested_by))
         event = record(principal, Act.ROLLBACK_APPROVE, target=Target("rollback", rollback.id, None), policy=POLICY)

@@ -13,6 +13,7 @@ from governance.models import Operation
 from governance.plans import lock_plan
 from governance.rollbacks.models import Rollback
 from governance.rollbacks.planning import plan, selection_of
+from governance.rollbacks.reading import rollback_of
 from governance.services.plan_rollback import check_reach
 from tenants.policy import may
 from tenants.roles import POLICY
@@ -26,6 +27,7 @@ def execute_rollback(principal: Principal, *, rollback_id: UUID, expected_manife
     `ManifestChanged` when it would do something else by now."""
     may(principal, Act.ROLLBACK_EXECUTE)
     with tenant_transaction():
+        rollback_of(principal, rollback_id)
         rollback = lock_plan(Rollback, rollback_id, (S.PLANNED, S.APPROVED))
         planned = plan(selection_of(rollback))
         if not expected_manifest == rollback.manifest == planned.manifest:

@@ -477,8 +477,17 @@ def test_who_does_not_reach_all_of_it_can_order_none_of_it(agent, space, officer
     with pytest.raises(NotFound):
         planned(narrow, ids=(derived.memory.cube.id,))
     plan = planned(officer, source="chat:bad")
-    with pytest.raises(PolicyDenied):
-        execute(principal(agent.tenant_id, "admin", space.id), plan)
+    narrow = principal(agent.tenant_id, "admin", space.id)
+    for act in (
+        lambda: execute(narrow, plan),
+        lambda: approve_rollback(narrow, rollback_id=plan.rollback.id),
+        lambda: reading.told(narrow, plan.rollback.id),
+        lambda: reading.handed_out(narrow, plan.rollback.id, before=None, limit=5),
+    ):
+        with pytest.raises(NotFound):
+            act()
+    with tenant_transaction():
+        assert [list(reading.rollbacks(each, state=None)) for each in (narrow, officer)] == [[], [plan.rollback]]
     execute(officer, plan)
     drain()
     assert (state(bad), state(derived)) == ("withdrawn", "withdrawn")
