@@ -1,19 +1,13 @@
 """Which searches handed a bad version out: the prompts it entered."""
 
-from collections import defaultdict
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
-from foundation.kernel.rows import execute
-from foundation.kernel.scope import current_work
-from governance.models import Retrieval
+from governance.models import Retrieval, RetrievalHit
 from governance.opening import Place
-
-_OF = """FROM "governance_retrievalhit" hit JOIN unnest(%s::uuid[], %s::int[]) AS bad (id, version)
-ON bad.id = hit.memcube_id AND bad.version = hit.version WHERE hit.tenant_id = %s"""
+from governance.rollbacks.taint import in_parts
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,28 +22,24 @@ class Handed:
 
 def count_retrievals(places: Collection[Place]) -> int:
     """How many searches handed any of the versions out (inside a transaction)."""
-    [(count,)] = execute(f"SELECT count(DISTINCT hit.retrieval_id) {_OF}", _values(places))
-    return int(count)
+    return len(_found(places, None))
 
 
 def retrievals(places: Collection[Place], *, before: UUID | None, limit: int) -> list[Handed]:
     """Up to `limit` + 1 of those searches, newest first, before the id `before` (inside a transaction)."""
-    ids = _page(places, before, limit + 1)
-    found: dict[UUID, set[Place]] = defaultdict(set)
-    hits = f"SELECT hit.retrieval_id, hit.memcube_id, hit.version {_OF} AND hit.retrieval_id = ANY(%s)"
-    for retrieval_id, cube_id, version in execute(hits, [*_values(places), ids]):
-        found[retrieval_id].add((cube_id, version))
+    found = _found(places, before)
+    ids = sorted(found, reverse=True)[: limit + 1]
     rows = Retrieval.objects.in_bulk(ids)
     return [Handed(each, rows[each].principal_id, rows[each].at, tuple(sorted(found[each]))) for each in ids]
 
 
-def _page(places: Collection[Place], before: UUID | None, count: int) -> list[UUID]:
-    values, older = _values(places), ""
-    if before is not None:
-        values, older = [*values, before], "AND hit.retrieval_id < %s"
-    page = f"SELECT DISTINCT hit.retrieval_id {_OF} {older} ORDER BY 1 DESC LIMIT %s"
-    return [retrieval_id for (retrieval_id,) in execute(page, [*values, count])]
-
-
-def _values(places: Collection[Place]) -> list[Any]:
-    return [[cube_id for cube_id, _ in places], [number for _, number in places], current_work().tenant_id]
+def _found(places: Collection[Place], before: UUID | None) -> dict[UUID, set[Place]]:
+    wanted, found = set(places), dict[UUID, set[Place]]()
+    for part in in_parts({cube_id for cube_id, _ in wanted}):
+        hits = RetrievalHit.objects.filter(memcube_id__in=part)
+        if before is not None:
+            hits = hits.filter(retrieval_id__lt=before)
+        for retrieval_id, *place in hits.order_by().values_list("retrieval_id", "memcube_id", "version").iterator():
+            if (each := (place[0], place[1])) in wanted:
+                found.setdefault(retrieval_id, set()).add(each)
+    return found
