@@ -4,8 +4,7 @@ from collections.abc import Collection
 from uuid import UUID
 
 from foundation.kernel.problems import FieldError, Validation
-from foundation.kernel.rows import execute
-from foundation.kernel.scope import current_work
+from foundation.kernel.rows import select
 from governance.models import Admission, HeaderRevision, LineageEdge, MemCube, State, Version
 from governance.opening import Place
 from governance.rollbacks.models import RollbackItem
@@ -13,7 +12,6 @@ from governance.rollbacks.taint import base_of
 
 Step = RollbackItem.Step
 NOT_DONE = (Step.PLANNED, Step.DENIED)
-_LOCK = 'SELECT id FROM "governance_memcube" WHERE tenant_id = %s AND id = ANY(%s) ORDER BY id FOR KEY SHARE'
 
 
 def undone(places: Collection[Place]) -> set[Place]:
@@ -38,7 +36,7 @@ def lock(places: Collection[Place]) -> bool:
     """Have rollbacks wait for this transaction, or it for them; whether there is anything to wait for."""
     ids = sorted({cube_id for cube_id, _ in places})
     if ids:
-        execute(_LOCK, [current_work().tenant_id, ids])
+        select(MemCube, "id = ANY(%s)", [ids], last="ORDER BY id FOR KEY SHARE")
     return bool(ids)
 
 
