@@ -85,7 +85,7 @@ class Schedule:
             if rule.minimum:
                 condition |= _covered(space_id, rule) & Q(created_at__gt=rule.minimum.before(at))
         served = HeaderRevision.objects.filter(memcube_id=OuterRef("id"), state__in=lifecycle.SERVED)
-        was_served = ~Q(state=State.HELD) | Exists(served)
+        was_served = ~Q(state=State.HELD) | Q(Exists(served))
         return condition & Q(frozen=False) & ~Q(state__in=NO_RECORDS) & was_served
 
     def is_over(self, at: datetime) -> Q:
