@@ -51,7 +51,7 @@ def test_a_retention_policy(house, as_role):
         made = create_retention_policy(who, name="support", rules=tuple(map(Rule.from_json, RULES)))[0].policy.id
         update_space(who, space_id=house.space.id, if_match="*", changes={"retention_policy_id": made})
     page = as_role("admin")
-    page.set_viewport_size({"width": 1280, "height": 1000})
+    page.set_viewport_size({"width": 1280, "height": 720})
     page.goto(f"/console/policies/retention/{made}/edit")
     page.get_by_role("button", name="Try it on the memories there are").click()
     page.get_by_role("heading", name="What it would do").wait_for()
