@@ -25,7 +25,7 @@ from tests.governance.builders import admitted, drain, submission
 from tests.governance.swapping import OTHER, finish, numbers
 from tests.governance.test_forget import forget
 
-pytestmark = pytest.mark.timeout(600)
+PAUSE = 0.1  # seconds between two acts of one thread: a load, and not a race the swap cannot win
 WORDS = ("kettle", "violin", "ticket", "invoice", "garden", "bridge", "coffee", "letter", "river", "doctor", "lamp")
 
 
@@ -45,7 +45,7 @@ class Load:
         def loop():
             try:
                 with tenant_scope(self.tenant):
-                    while not self.stop.is_set():
+                    while not self.stop.wait(PAUSE):
                         act()
                         self.counts[name] += 1
             except Exception as error:
@@ -120,8 +120,7 @@ def at_work(tenant, agent, space, officer, settings, monkeypatch):
             assert was_gone.isdisjoint(each.memory.cube.id for each in answer.found)
 
         def work():
-            if not outbox.run_due():
-                time.sleep(0.02)
+            outbox.run_due()
 
         with watched(monkeypatch) as seen:
             for name, act in (("write", write), ("look", look), ("erased", look_for_the_erased), ("work", work)):

@@ -12,8 +12,6 @@ from tests.helm.tools import checker, helm, promtool, run
 # Their schemas are not part of Kubernetes; the operators that bring them check them.
 FOREIGN = {"ExternalSecret", "HTTPRoute", "PrometheusRule", "ScaledObject", "ServiceMonitor", "TriggerAuthentication"}
 
-pytestmark = pytest.mark.timeout(600)
-
 
 @pytest.mark.parametrize("version", [4, 3])
 @pytest.mark.parametrize("case", CASES)

@@ -91,7 +91,6 @@ def drill(tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(600)
 def test_what_was_forgotten_stays_forgotten_and_what_survived_is_served(drill):
     drill.make_tenant()
     gone, kept, other = (

@@ -35,7 +35,6 @@ def stage(tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(600)
 def test_the_demo_keeps_every_promise(tmp_path):
     hidden = {*ALL, *ELSEWHERE}
     surrounding = {name: value for name, value in os.environ.items() if name not in hidden}

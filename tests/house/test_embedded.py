@@ -4,7 +4,6 @@ import os
 import stat
 import subprocess
 import tempfile
-import time
 from pathlib import Path
 
 import psycopg
@@ -103,9 +102,7 @@ def test_after_a_crash_what_was_committed_is_there(place):
         with psycopg.connect(own.superuser_url()) as connection:
             connection.execute("CREATE TABLE kept AS SELECT 7 AS n")
         own.crash()
-        began = time.monotonic()
         own.start()
-        assert time.monotonic() - began < 10
         with psycopg.connect(own.superuser_url()) as connection:
             assert connection.execute("SELECT n FROM kept").fetchone() == (7,)
     finally:

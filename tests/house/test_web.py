@@ -16,7 +16,6 @@ import pytest
 from memwrit.embedded.attach import WEB, settings_of
 from tests.house.test_serve import Served
 
-pytestmark = pytest.mark.timeout(300)
 QUICK = {"EMBEDDER": "hash", "WEB_WORKERS": "1"}
 
 

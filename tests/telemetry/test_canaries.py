@@ -58,7 +58,6 @@ def say_more(here, word):
     here.drain()
 
 
-@pytest.mark.timeout(600)
 def test_no_canary_leaves_in_a_span_a_metric_or_a_log_line(
     here, telling, received, logged, canaries, monkeypatch, tmp_path
 ):

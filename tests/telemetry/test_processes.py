@@ -20,7 +20,6 @@ from tests.workers.brokers import Valkey, free_port, kill_tree
 
 ROOT = Path(__file__).resolve().parents[2]
 CLI = [sys.executable, "-m", "memwrit.cli"]
-pytestmark = pytest.mark.timeout(900)
 
 
 class Deployment:

@@ -20,7 +20,6 @@ def some(count):
     return list(itertools.islice(numbers, count))
 
 
-pytestmark = pytest.mark.timeout(900)  # workers and brokers are started, killed and waited for
 on_valkey = pytest.mark.parametrize("workers", ["valkey"], indirect=True)
 
 

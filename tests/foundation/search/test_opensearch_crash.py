@@ -28,7 +28,6 @@ def own_node(on_opensearch, settings, monkeypatch):
         _made.cache_clear()
 
 
-@pytest.mark.timeout(600)
 def test_a_node_killed_during_a_bulk_loses_nothing_that_was_acknowledged(tenant, own_node):
     put(document("seat"))
     batches = [[document(f"seat {at} {number}") for number in range(OF)] for at in range(BATCHES)]

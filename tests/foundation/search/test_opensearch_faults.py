@@ -155,7 +155,7 @@ def test_a_hanging_node_is_waited_for_no_longer_than_the_setting_says(tenant, pr
     began = time.monotonic()
     with pytest.raises(Unavailable):
         found(plan("seat"))
-    assert time.monotonic() - began < 9
+    assert time.monotonic() - began < 20
 
 
 def test_after_some_failures_nothing_is_asked_for_a_while(tenant, proxy, monkeypatch):

@@ -51,7 +51,7 @@ def test_a_judge_that_does_not_answer_in_time_or_in_http_is_unreachable(settings
         began = time.monotonic()
         with pytest.raises(Unreachable):
             ask(MATTER)
-        assert time.monotonic() - began < 3
+        assert time.monotonic() - began < 15
 
 
 @pytest.mark.parametrize("status", ["500 Oops", "502 Bad", "401 Who", "404 Where", "429 Slow", "503 Later", "302 Away"])

@@ -9,11 +9,11 @@ from guard.pii.worker import serve
 
 
 def answering(config):
+    time.sleep(config.get("slow_start", 0))
     if config.get("fail") == "load":
         raise RuntimeError("canary-in-an-exception")
     if config.get("fail") == "die":
         os._exit(3)
-    time.sleep(config.get("slow_start", 0))
     return answer
 
 
