@@ -15,6 +15,8 @@ from dataclasses import dataclass
 
 from django.conf import settings
 
+from foundation.kernel.problems import RateLimited
+
 _MOST_BUCKETS = 10_000
 
 
@@ -33,6 +35,11 @@ class Standing:
     rate: Rate
     left: int
     wait: int
+
+    def require(self) -> None:
+        """Raise `RateLimited` unless the token was taken."""
+        if self.wait:
+            raise RateLimited(retry_after=self.wait)
 
     def headers(self) -> dict[str, str]:
         """`RateLimit-Policy` and `RateLimit` of draft-ietf-httpapi-ratelimit-headers-10."""
@@ -53,7 +60,7 @@ class Buckets:
         self._buckets: OrderedDict[str, tuple[float, float]] = OrderedDict()
 
     def take(self, name: str, rate: Rate) -> Standing:
-        """Take one token of `name`."""
+        """Take one token of `name`; `require` of what is answered refuses where there was none."""
         with self._lock:
             now = self._clock()
             tokens, at = self._buckets.pop(name, (float(rate.burst), now))

@@ -25,7 +25,7 @@ from rest_framework.serializers import Serializer
 from rest_framework.views import APIView
 
 from foundation.kernel.principal import Principal
-from foundation.kernel.problems import Problem, RateLimited, Unauthenticated
+from foundation.kernel.problems import Problem, Unauthenticated
 from foundation.kernel.scope import tenant_scope
 from foundation.rest import body, idempotency, problems, throttles
 from foundation.rest.schema import EndpointSchema
@@ -142,8 +142,7 @@ class Endpoint(APIView):
 
     def _spend(self, standing: throttles.Standing) -> None:
         self.headers |= standing.headers()
-        if standing.wait:
-            raise RateLimited(retry_after=standing.wait)
+        standing.require()
 
     def _read_body(self, request: Request) -> bytes:
         if request.method not in WITH_BODY:

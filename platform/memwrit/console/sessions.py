@@ -8,7 +8,7 @@ from uuid import UUID
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 
-from foundation.kernel.problems import RateLimited, Unauthenticated
+from foundation.kernel.problems import Unauthenticated
 from foundation.rest.throttles import caller, stranger_rate, strangers
 from tenants.oidc import Journey
 from tenants.sessions import LIFE, SignedIn, signed_in
@@ -31,20 +31,14 @@ def name() -> str:
 
 
 def of(request: HttpRequest) -> SignedIn:
-    """The session of a request; raises `Unauthenticated` (limited by the client's address)."""
+    """The session of a request; raises `Unauthenticated`, and `RateLimited` where a client sends too many cookies
+    that open nothing."""
     try:
         return signed_in(request.COOKIES.get(name(), ""), browser(request))
     except Unauthenticated:
         if name() in request.COOKIES:
-            _spend(caller(request.META))
+            strangers.take(caller(request.META), stranger_rate()).require()
         raise
-
-
-def _spend(client: str) -> None:
-    """One cookie that opens nothing; raises `RateLimited`."""
-    standing = strangers.take(client, stranger_rate())
-    if standing.wait:
-        raise RateLimited(retry_after=standing.wait)
 
 
 def browser(request: HttpRequest) -> str:

@@ -21,7 +21,7 @@ from django.views import View
 
 from audit.acts import Act
 from foundation.kernel.principal import Principal
-from foundation.kernel.problems import Problem, RateLimited
+from foundation.kernel.problems import Problem
 from foundation.kernel.scope import tenant_scope
 from foundation.rest import problems, throttles
 from memwrit.console import confirming, refusals, sessions
@@ -98,9 +98,7 @@ class Page(View):
 
     def _throttle(self) -> None:
         name = f"{self.principal.tenant_id}:{self.session.id}"
-        standing = throttles.credentials.take(name, throttles.credential_rate())
-        if standing.wait:
-            raise RateLimited(retry_after=standing.wait)
+        throttles.credentials.take(name, throttles.credential_rate()).require()
 
     # -- what a handler asks --------------------------------------------------------------------------------------
 
