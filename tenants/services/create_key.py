@@ -19,7 +19,7 @@ from foundation.rest import idempotency
 from tenants import credentials
 from tenants.models import ApiKey, PrincipalRecord, Resource
 from tenants.names import require_name
-from tenants.policy import may
+from tenants.policy import may, require_reach
 from tenants.roles import BOUND_TO_SPACES, CREDENTIAL_ROLES, POLICY
 from tenants.services.count_usage import count
 
@@ -73,8 +73,7 @@ def issue(principal: Principal, act: Act, **fields: Any) -> NewKey:
 
 def require_within(principal: Principal, spaces: Collection[UUID], expires_at: datetime | None) -> None:
     """Refuse a key that would reach further or live longer than its maker. Inside `tenant_transaction`."""
-    if principal.spaces and not (spaces and set(spaces) <= principal.spaces):
-        raise PolicyDenied("A key reaches no more spaces than its maker.")
+    require_reach(principal, spaces)
     if principal.key_id is None:
         return
     end = ApiKey.objects.values_list("expires_at", flat=True).filter(id=principal.key_id).first()  # a person has none
