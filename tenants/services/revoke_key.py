@@ -13,7 +13,7 @@ from foundation.kernel.problems import NotFound
 from foundation.kernel.scope import tenant_transaction
 from foundation.rest.etags import etag, require_match
 from tenants.models import ApiKey, Resource
-from tenants.policy import may
+from tenants.policy import may, require_reach
 from tenants.roles import POLICY
 from tenants.services.count_usage import count
 
@@ -21,13 +21,14 @@ from tenants.services.count_usage import count
 def revoke_key(principal: Principal, *, key_id: UUID, if_match: str) -> tuple[ApiKey, Event]:
     """Revoke a key: it does not pass again once this has committed. Revoking twice changes nothing further.
 
-    Raises `NotFound`, `VersionConflict`.
+    Raises `PolicyDenied` (also to who does not wholly reach what the key reaches), `NotFound`, `VersionConflict`.
     """
     may(principal, "key.revoke")
     with tenant_transaction():
         key = ApiKey.objects.select_for_update().filter(id=key_id).first()
         if key is None:
             raise NotFound
+        require_reach(principal, key.spaces)
         require_match(if_match, etag(1, key.rev))
         if key.revoked_at is None:
             key.revoked_at, key.rev = clock.now(), key.rev + 1

@@ -106,6 +106,19 @@ def test_a_bounded_admin_rotates_no_key_that_reaches_further(admin, become):
     assert admin.post(f"/v1/api_keys/{free.key['id']}:rotate").status_code == 201
 
 
+def test_a_bounded_admin_revokes_no_key_that_reaches_further(admin, become):
+    bounded, free = become("admin", spaces=[str(SPACE)]), become("admin")
+    wider = become("agent", spaces=[str(SPACE), str(uuid4())])
+    for beyond in (free, wider):
+        told = bounded.call("DELETE", f"/v1/api_keys/{beyond.key['id']}", If_Match='"v1-0"')
+        assert (told.status_code, told.json()["type"]) == (403, "/problems/policy-denied")
+        assert acts(admin.tenant_id)[-1] == "auth.deny"
+        assert works(beyond)
+    within = become("agent")
+    assert bounded.call("DELETE", f"/v1/api_keys/{within.key['id']}", If_Match='"v1-0"').status_code == 200
+    assert not works(within)
+
+
 def test_an_expired_key_does_not_pass(become):
     api = become("agent", expires_at=later(hours=1))
     assert works(api)
