@@ -26,21 +26,25 @@ def undone(places: Collection[Place]) -> set[Place]:
 
 
 def refuse_undone(places: Collection[Place]) -> None:
-    """Raises `Validation` if one of the versions is undone. No rollback changes their records before the transaction
-    ends: one that is at it is waited for."""
-    if lock(places) and undone(places):
+    """Raises `Validation` if one of the versions is undone, as `_any_undone` asks it."""
+    if _any_undone(places):
         raise Validation(errors=[FieldError("/provenance/parents", "unknown", "A parent does not exist.")])
 
 
-def lock(places: Collection[Place]) -> bool:
-    """Have rollbacks wait for this transaction, or it for them; whether there is anything to wait for."""
-    ids = sorted({cube_id for cube_id, _ in places})
-    if ids:
+def rests_on_undone(version_id: UUID) -> bool:
+    """Whether anything that the version was made from is undone, as `_any_undone` asks it."""
+    return _any_undone(_made_of(Version.objects.get(id=version_id)))
+
+
+def _any_undone(places: Collection[Place]) -> bool:
+    """Whether one of the versions is undone. No rollback changes their records before the transaction ends: one that
+    is at it is waited for."""
+    if ids := sorted({cube_id for cube_id, _ in places}):
         select(MemCube, "id = ANY(%s)", [ids], last="ORDER BY id FOR KEY SHARE")
-    return bool(ids)
+    return bool(undone(places))
 
 
-def made_of(version: Version) -> set[Place]:
+def _made_of(version: Version) -> set[Place]:
     """What the version was made from: the parents it names, and what it revised (inside a transaction)."""
     cube_id, number = version.memcube_id, version.number
     edges = LineageEdge.objects.filter(child_id=cube_id, child_version=number)

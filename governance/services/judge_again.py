@@ -29,7 +29,7 @@ from governance.judging import Judged, judge_many
 from governance.lessons import note_revision
 from governance.models import Admission, MemCube, Space, State, Version
 from governance.opening import Memory, decision_of
-from governance.rollbacks.undone import lock, made_of, undone
+from governance.rollbacks.undone import rests_on_undone
 from governance.selectors import check_parents, is_expired
 from governance.services.ask_judge import owe_opinions
 from governance.services.revise import submission_of
@@ -142,13 +142,8 @@ def _is_as_it_was(cube: MemCube, admission: Admission) -> bool:
     """Held or in service, within its time, not revised since, nothing of it kept by a legal hold, and nothing that it
     was made from rolled back."""
     later = Version.objects.filter(memcube_id=cube.id, number__gt=admission.version).exists()
-    bound = cube.frozen or is_expired(cube) or later or bool(holds_on([cube])) or _is_undone(admission)
-    return cube.state in (State.HELD, State.ACTIVE) and not bound
-
-
-def _is_undone(admission: Admission) -> bool:
-    places = made_of(Version.objects.get(id=admission.version_id))
-    return lock(places) and bool(undone(places))
+    bound = cube.frozen or is_expired(cube) or later or bool(holds_on([cube]))
+    return cube.state in (State.HELD, State.ACTIVE) and not bound and not rests_on_undone(admission.version_id)
 
 
 def _writer(cube: MemCube, admission: Admission) -> Principal | None:

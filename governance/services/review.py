@@ -16,11 +16,11 @@ from foundation.keyring import keys
 from foundation.rest import idempotency
 from governance import lifecycle
 from governance.judging import UNCLEARED
-from governance.models import Admission, MemCube, State, Version
+from governance.models import Admission, MemCube, State
 from governance.opening import decision_of
 from governance.rollbacks.doing import UNDONE_PARENT
 from governance.rollbacks.planning import refuse_leaving
-from governance.rollbacks.undone import lock, made_of, undone
+from governance.rollbacks.undone import rests_on_undone
 from governance.sealed import seal_text
 from guard.lessons.intake import reviewed
 from guard.trust import Kind, note_outcomes
@@ -106,8 +106,7 @@ def _refuse_unasked(admission: Admission, secret: bytes) -> None:
     approves of it, which the reason in its decision does."""
     if UNDONE_PARENT in decision_of(admission, secret)["reasons"]:
         return
-    places = made_of(Version.objects.get(id=admission.version_id))
-    if lock(places) and undone(places):
+    if rests_on_undone(admission.version_id):
         raise Conflict("What this was made from was rolled back since: reject it, or plan the rollback once more.")
 
 
