@@ -14,6 +14,7 @@ from foundation.kernel.clock import now
 from foundation.kernel.ids import uuid7
 from foundation.keyring import keys
 from governance import opening
+from governance.drafting import version_key
 from governance.models import Admission, LineageEdge, Version
 from governance.opening import Row
 from governance.sealed import Payload, open_embedding, seal_version
@@ -41,7 +42,7 @@ def copies(principal_id: UUID, targets: Sequence[Row], numbers: dict[UUID, int],
     secrets = keys.open_many([target.version.id for target in targets])
     open_still = [target for target in targets if target.version.id in secrets]
     drafts = [(target, _draft(principal_id, target.version, numbers[target.cube.id] + 1)) for target in open_still]
-    fresh = keys.create_many([_key(target, draft) for target, draft in drafts])
+    fresh = keys.create_many([version_key(target.cube, draft) for target, draft in drafts])
     return [_sealed(target, draft, secrets[target.version.id], fresh[draft.id], reason) for target, draft in drafts]
 
 
@@ -84,11 +85,6 @@ def _draft(principal_id: UUID, of: Version, number: int) -> Version:
         session_key=of.session_key,
         position=of.position,
     )
-
-
-def _key(target: Row, draft: Version) -> keys.NewKey:
-    cube = target.cube
-    return keys.NewKey("version", draft.id, (cube.subject_ids or [cube.id])[0], cube.subject_ids)
 
 
 def _sealed(target: Row, draft: Version, old: bytes, new: bytes, reason: str) -> Copy:
