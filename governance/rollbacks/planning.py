@@ -115,9 +115,9 @@ def may_undo(principal: Principal, cube: MemCube) -> bool:
 def leaving(ids: Collection[UUID]) -> set[UUID]:
     """Those of the records that an erasure has begun to take (inside a transaction)."""
     begun = (ErasureRequest.State.RUNNING, ErasureRequest.State.PARTIAL)
-    items = ErasureItem.objects.filter(memcube_id__in=list(ids))
-    orders = ErasureRequest.objects.filter(id__in=items.values("request_id"), state__in=begun).values("id")
-    return set(items.filter(request_id__in=orders).values_list("memcube_id", flat=True))
+    orders = ErasureRequest.objects.filter(state__in=begun).values("id")
+    items = ErasureItem.objects.filter(memcube_id__in=list(ids), request_id__in=orders)
+    return set(items.values_list("memcube_id", flat=True))
 
 
 def refuse_leaving(cube: MemCube) -> None:
