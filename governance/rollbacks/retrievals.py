@@ -39,7 +39,8 @@ def _found(places: Collection[Place], before: UUID | None) -> dict[UUID, set[Pla
         hits = RetrievalHit.objects.filter(memcube_id__in=part)
         if before is not None:
             hits = hits.filter(retrieval_id__lt=before)
-        for retrieval_id, *place in hits.order_by().values_list("retrieval_id", "memcube_id", "version").iterator():
-            if (each := (place[0], place[1])) in wanted:
-                found.setdefault(retrieval_id, set()).add(each)
+        rows = hits.order_by().values_list("retrieval_id", "memcube_id", "version")
+        for retrieval_id, cube_id, number in rows.iterator():
+            if (cube_id, number) in wanted:
+                found.setdefault(retrieval_id, set()).add((cube_id, number))
     return found

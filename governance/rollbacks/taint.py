@@ -51,7 +51,9 @@ def tainted(selection: Selection) -> dict[Place, Taint]:
     while frontier:
         frontier = graph.made_from(frontier) - found
         found |= frontier
-    partly = _partly(chosen, {place: graph.inputs(place) for place in graph.with_parents(found - chosen)}, found)
+    derived = found - chosen
+    graph.read_parents(derived)
+    partly = _partly(chosen, {place: graph.inputs(place) for place in derived}, found)
     return {place: Taint.PART if place in partly else Taint.WHOLE for place in found}
 
 
@@ -109,12 +111,11 @@ class _Graph:
         self._read_records({cube_id for cube_id, _ in found})
         return found
 
-    def with_parents(self, places: Collection[Place]) -> Collection[Place]:
-        """The versions, once the parents they name have been read."""
+    def read_parents(self, places: Collection[Place]) -> None:
+        """Read the parents that the versions name: `inputs` tells them from then on."""
         for part in in_parts({cube_id for cube_id, _ in places}):
             for edge in select(LineageEdge, "child_id = ANY(%s)", [part]):
                 self._parents[edge.child_id, edge.child_version].add((edge.parent_id, edge.parent_version))
-        return places
 
     def inputs(self, place: Place) -> set[Place]:
         """What the version was made from."""
