@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from django.db.models import QuerySet, Sum
+from django.db.models import Q, QuerySet, Sum
 
 from foundation.kernel import clock
 from foundation.kernel.canonical import canonical
@@ -214,6 +214,13 @@ def as_principal(person: Person, actor: PrincipalRecord) -> Principal:
 def api_keys() -> QuerySet[ApiKey]:
     """Every key of the tenant, revoked ones too."""
     return ApiKey.objects.all()  # type: ignore[no-any-return]
+
+
+def live_keys_made_by(principal_id: UUID) -> QuerySet[ApiKey]:
+    """The keys a principal made that pass now, newest first. They are the tenant's and outlast his rights."""
+    unended = Q(expires_at=None) | Q(expires_at__gt=clock.now())
+    found = api_keys().filter(unended, created_by=principal_id, revoked_at=None)
+    return found.order_by("-id")
 
 
 def api_key(key_id: UUID) -> ApiKey:

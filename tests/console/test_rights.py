@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import re
 import threading
 
 import pytest
 from django.db import connections
 
+from foundation.kernel import clock
 from foundation.kernel.principal import Principal, Role
 from foundation.kernel.problems import Conflict, NotFound, PolicyDenied, Problem, Unauthenticated, VersionConflict
 from foundation.kernel.scope import tenant_scope, tenant_transaction
 from governance.services.spaces import create_space
-from tenants.models import Person, Resource
+from tenants.models import ApiKey, Person, Resource
 from tenants.services.change_person import disable_person, enable_person
 from tenants.services.change_rights import change_rights
+from tenants.services.create_key import create_key
+from tenants.services.revoke_key import revoke_key
 from tenants.services.set_identity_provider import set_identity_provider
 from tenants.services.set_quota import set_quota
 from tenants.services.sign_out import sign_out_everywhere
@@ -133,6 +137,24 @@ def test_the_page_is_accessible_and_works_by_keyboard(house, as_role):
     page.keyboard.press("Enter")
     assert "hold from the next sign-in" in page.locator("#notices").inner_text()
     assert now_of(house, person)[0] == "compliance"
+
+
+def test_the_keys_a_person_made_which_outlast_his_rights_are_told(house, admin):
+    maker = second(house)
+    terms = {"role": Role.AGENT, "spaces": [house.space.id]}
+    with house.scope():
+        bot, gone, brief = (
+            create_key(acting(house, maker), name=name, **terms).key for name in ("bot", "gone", "brief")
+        )
+        create_key(house.principal("admin"), name="not-his", **terms)
+        revoke_key(house.principal("admin"), key_id=gone.id, if_match="*")
+        with tenant_transaction():
+            ApiKey.objects.filter(id=brief.id).update(expires_at=clock.now())
+    assert admin.post(where(maker), role="reader", spaces=[str(house.space.id)], rev=0).status_code == 303
+    shown = admin.get(where(maker, "")).content.decode()
+    assert re.findall(r"/console/admin/keys/([0-9a-f-]{36})", shown) == [str(bot.id)]
+    assert "does not end them" in shown
+    assert "does not end them" not in admin.get(where(house.person("auditor"), "")).content.decode()
 
 
 # -- the service ----------------------------------------------------------------------------------------------------------

@@ -109,7 +109,8 @@ class OnePerson(Page):
         known = selectors.person(id)
         with tenant_transaction():
             sessions = list(selectors.live_sessions(id))
-        return {"known": known, "sessions": sessions, "spaces": choices.names(self.principal)}
+            keys = list(selectors.live_keys_made_by(known.actor.id))
+        return {"known": known, "sessions": sessions, "keys": keys, "spaces": choices.names(self.principal)}
 
     def post(self, request: HttpRequest, id: UUID) -> HttpResponse:
         wanted, known = request.POST.get("do"), selectors.person(id)
