@@ -135,6 +135,7 @@ def test_the_page_is_accessible_and_works_by_keyboard(house, as_role):
     page.get_by_role("radio", name="auditor –").focus()
     page.keyboard.press("ArrowUp")
     page.keyboard.press("Enter")
+    page.wait_for_url("**?notice=rights")
     assert "hold from the next sign-in" in page.locator("#notices").inner_text()
     assert now_of(house, person)[0] == "compliance"
 
