@@ -24,7 +24,6 @@ _WRITERS = _ADMIN | {Role.AGENT}
 _WITNESSES = _STEWARDS | {Role.AUDITOR}
 _OVERSEERS = _ADMIN | {Role.AUDITOR}
 _INSTALLERS = _ADMIN | {Role.OPERATOR}
-_EXECUTORS = _STEWARDS | {Role.OPERATOR}
 
 ACTS: Mapping[str, frozenset[Role]] = MappingProxyType(
     {
@@ -58,11 +57,11 @@ ACTS: Mapping[str, frozenset[Role]] = MappingProxyType(
         "rollback.read": _STEWARDS,
         "rollback.plan": _STEWARDS,
         "rollback.approve": _STEWARDS,
-        "rollback.execute": _EXECUTORS,
+        "rollback.execute": _STEWARDS,
         "erasure.read": _STEWARDS,
         "erasure.request": _STEWARDS,
         "erasure.approve": _STEWARDS,
-        "erasure.execute": _EXECUTORS,
+        "erasure.execute": _STEWARDS,
         "certificate.read": _WITNESSES,
         "hold.read": _STEWARDS,
         "hold.place": _STEWARDS,

@@ -86,6 +86,13 @@ def test_only_admins_make_keys():
     assert ACTS["key.create"] - {Role.OPERATOR} == {Role.ADMIN}
 
 
+def test_the_platform_sets_tenants_up_and_touches_no_memory_of_theirs():
+    about = {act.partition(".")[0] for act in acts_of(Role.OPERATOR)}
+    assert about == {"tenant", "person", "key", "space", "quota", "config"}
+    for undoing in ("rollback.execute", "memory.rollback", "erasure.execute"):
+        assert ACTS[undoing] == {Role.COMPLIANCE, Role.ADMIN}
+
+
 def test_what_the_table_does_not_name_is_allowed_to_nobody(tenant):
     for role in Role:
         with pytest.raises(PolicyDenied):
