@@ -4,6 +4,7 @@ A number with a weak shape (nine or ten bare digits, one check digit) counts in 
 """
 
 import re
+from collections.abc import Callable
 
 from guard.pii.entities import Entity
 from guard.pii.recognisers import checksums
@@ -17,6 +18,8 @@ _PESEL = words("pesel", "polish", "id")
 _BSN = words("bsn", "burgerservicenummer", "sofinummer", "sofi", "dutch")
 _NIF = words("nif", "contribuinte", "fiscal", "número de contribuinte")
 _CA = words("sin", "social insurance", "canadian")
+_CPF = words("cpf", "cadastro")
+_AU = words("tfn", "tax file number", "tax file no")
 _DK = words("cpr", "cpr-nr", "cpr-nummer", "personnummer", "danish")
 _IN = words("aadhaar", "aadhar", "uidai")
 _NO = words("fødselsnummer", "fodselsnummer", "fnr", "personnummer", "norwegian", "d-nummer")
@@ -27,48 +30,30 @@ def _bare(count: int) -> str:
     return rf"(?<![\w.-])\d{{{count}}}(?![\w-]|\.\d)"
 
 
+def _number(
+    shape: str,
+    count: int,
+    score: float,
+    check: Callable[[str], bool] | None = None,
+    context: re.Pattern[str] | None = None,
+) -> Pattern:
+    """A shape with at least `count` digits; `context` are the words beside which it is sure."""
+    return Pattern(_N, re.compile(shape), score, check=check, context=context, needs=digits(count))
+
+
 def national() -> Patterned:
     return Patterned("national", (*_anglophone(), *_romance(), *_germanic(), *_nordic(), *_indian(), *_named()))
 
 
 def _anglophone() -> tuple[Pattern, ...]:
     return (
-        Pattern(
-            _N, re.compile(r"(?<![\w-])\d{3}([- ])\d{2}\1\d{4}(?![\w-])"), SURE, check=checksums.ssn, needs=digits(9)
-        ),
-        Pattern(
-            _N,
-            re.compile(r"(?<![\w-])\d{3}[-. /]?\d{2}[-. /]?\d{4}(?![\w-])"),
-            SUSPECTED,
-            check=checksums.ssn,
-            context=_SSN,
-            needs=digits(9),
-        ),
-        Pattern(_N, re.compile(r"(?<![\w-])9\d{2}-[5-9]\d-\d{4}(?![\w-])"), SURE, needs=digits(9)),
-        Pattern(
-            _N,
-            re.compile(r"(?i)(?<!\w)[a-z]{2} ?\d{2} ?\d{2} ?\d{2} ?[a-d](?!\w)"),
-            SURE,
-            check=checksums.nino,
-            needs=digits(6),
-        ),
-        Pattern(
-            _N,
-            re.compile(r"(?<![\w-])\d{3}([ -])\d{3}\1\d{4}(?![\w-])"),
-            SUSPECTED,
-            check=checksums.nhs,
-            context=_NHS,
-            needs=digits(10),
-        ),
-        Pattern(_N, re.compile(_bare(10)), SUSPECTED, check=checksums.nhs, context=_NHS, needs=digits(10)),
-        Pattern(
-            _N,
-            re.compile(r"(?<![\w-])\d{3}([ -])\d{3}\1\d{3}(?![\w-])"),
-            SUSPECTED,
-            check=checksums.luhn,
-            context=_CA,
-            needs=digits(9),
-        ),
+        _number(r"(?<![\w-])\d{3}([- ])\d{2}\1\d{4}(?![\w-])", 9, SURE, checksums.ssn),
+        _number(r"(?<![\w-])\d{3}[-. /]?\d{2}[-. /]?\d{4}(?![\w-])", 9, SUSPECTED, checksums.ssn, context=_SSN),
+        _number(r"(?<![\w-])9\d{2}-[5-9]\d-\d{4}(?![\w-])", 9, SURE),
+        _number(r"(?i)(?<!\w)[a-z]{2} ?\d{2} ?\d{2} ?\d{2} ?[a-d](?!\w)", 6, SURE, checksums.nino),
+        _number(r"(?<![\w-])\d{3}([ -])\d{3}\1\d{4}(?![\w-])", 10, SUSPECTED, checksums.nhs, context=_NHS),
+        _number(_bare(10), 10, SUSPECTED, checksums.nhs, context=_NHS),
+        _number(r"(?<![\w-])\d{3}([ -])\d{3}\1\d{3}(?![\w-])", 9, SUSPECTED, checksums.luhn, context=_CA),
     )
 
 
@@ -76,35 +61,13 @@ def _romance() -> tuple[Pattern, ...]:
     nir = r"(?i)(?<![\w-])[12] ?\d{2} ?(?:0[1-9]|1[0-2]|[2-9]\d) ?(?:\d{2}|2[ab]) ?\d{3} ?\d{3} ?\d{2}(?![\w-])"
     cf = r"(?i)(?<!\w)[a-z]{6}[\dlmnpqrstuv]{2}[abcdehlmprst][\dlmnpqrstuv]{2}[a-z][\dlmnpqrstuv]{3}[a-z](?!\w)"
     return (
-        Pattern(_N, re.compile(r"(?i)(?<![\w-])\d{8}[- ]?[a-z](?![\w-])"), SURE, check=checksums.dni, needs=digits(8)),
-        Pattern(
-            _N,
-            re.compile(r"(?i)(?<![\w-])[xyz][- ]?\d{7}[- ]?[a-z](?![\w-])"),
-            SURE,
-            check=checksums.dni,
-            needs=digits(7),
-        ),
-        Pattern(_N, re.compile(nir), SURE, check=checksums.nir, needs=digits(8)),
+        _number(r"(?i)(?<![\w-])\d{8}[- ]?[a-z](?![\w-])", 8, SURE, checksums.dni),
+        _number(r"(?i)(?<![\w-])[xyz][- ]?\d{7}[- ]?[a-z](?![\w-])", 7, SURE, checksums.dni),
+        _number(nir, 8, SURE, checksums.nir),
         Pattern(_N, re.compile(cf), SURE, check=checksums.codice_fiscale),
-        Pattern(
-            _N,
-            re.compile(r"(?<![\w.-])\d{3} ?\d{3} ?\d{3}(?![\w-])"),
-            SUSPECTED,
-            check=checksums.nif_pt,
-            context=_NIF,
-            needs=digits(9),
-        ),
-        Pattern(
-            _N, re.compile(r"(?<![\w-])\d{3}\.\d{3}\.\d{3}-\d{2}(?![\w-])"), SURE, check=checksums.cpf, needs=digits(11)
-        ),
-        Pattern(
-            _N,
-            re.compile(_bare(11)),
-            SUSPECTED,
-            check=checksums.cpf,
-            context=words("cpf", "cadastro"),
-            needs=digits(11),
-        ),
+        _number(r"(?<![\w.-])\d{3} ?\d{3} ?\d{3}(?![\w-])", 9, SUSPECTED, checksums.nif_pt, context=_NIF),
+        _number(r"(?<![\w-])\d{3}\.\d{3}\.\d{3}-\d{2}(?![\w-])", 11, SURE, checksums.cpf),
+        _number(_bare(11), 11, SUSPECTED, checksums.cpf, context=_CPF),
     )
 
 
@@ -112,55 +75,21 @@ def _germanic() -> tuple[Pattern, ...]:
     belgian = r"(?<![\w-])\d{2}[. ]?\d{2}[. ]?\d{2}[-. ]?\d{3}[-. ]?\d{2}(?![\w-])"
     steuer = r"(?<![\w-])\d{2} ?\d{3} ?\d{3} ?\d{3}(?![\w-])"
     return (
-        Pattern(_N, re.compile(steuer), LIKELY, check=checksums.steuer_id, context=_STEUER, needs=digits(11)),
-        Pattern(_N, re.compile(_bare(11)), LIKELY, check=checksums.pesel, context=_PESEL, needs=digits(11)),
-        Pattern(
-            _N,
-            re.compile(r"(?<![\w-])\d{4}[. ]?\d{2}[. ]?\d{3}(?![\w-])"),
-            SUSPECTED,
-            check=checksums.bsn,
-            context=_BSN,
-            needs=digits(9),
-        ),
-        Pattern(_N, re.compile(belgian), LIKELY, check=checksums.national_number_be, needs=digits(11)),
-        Pattern(
-            _N,
-            re.compile(r"(?<![\w-])756\.?\d{4}\.?\d{4}\.?\d{2}(?![\w-])"),
-            SURE,
-            check=checksums.ahv,
-            needs=digits(13),
-        ),
-        Pattern(
-            _N,
-            re.compile(r"(?<![\w-])(?:19|20)?\d{6}[-+]\d{4}(?![\w-])"),
-            LIKELY,
-            check=checksums.personnummer,
-            context=_SE,
-            needs=digits(10),
-        ),
+        _number(steuer, 11, LIKELY, checksums.steuer_id, context=_STEUER),
+        _number(_bare(11), 11, LIKELY, checksums.pesel, context=_PESEL),
+        _number(r"(?<![\w-])\d{4}[. ]?\d{2}[. ]?\d{3}(?![\w-])", 9, SUSPECTED, checksums.bsn, context=_BSN),
+        _number(belgian, 11, LIKELY, checksums.national_number_be),
+        _number(r"(?<![\w-])756\.?\d{4}\.?\d{4}\.?\d{2}(?![\w-])", 13, SURE, checksums.ahv),
+        _number(r"(?<![\w-])(?:19|20)?\d{6}[-+]\d{4}(?![\w-])", 10, LIKELY, checksums.personnummer, context=_SE),
     )
 
 
 def _nordic() -> tuple[Pattern, ...]:
     hetu = r"(?i)(?<![\w-])\d{6}[-+a-fu-y]\d{3}[0-9a-y](?![\w-])"
     return (
-        Pattern(_N, re.compile(hetu), SURE, check=checksums.hetu, needs=digits(6)),
-        Pattern(
-            _N,
-            re.compile(r"(?<![\w-])\d{6}-\d{4}(?![\w-])"),
-            SUSPECTED,
-            check=checksums.cpr,
-            context=_DK,
-            needs=digits(10),
-        ),
-        Pattern(
-            _N,
-            re.compile(r"(?<![\w.-])\d{6} ?\d{5}(?![\w-])"),
-            LIKELY,
-            check=checksums.fodselsnummer,
-            context=_NO,
-            needs=digits(11),
-        ),
+        _number(hetu, 6, SURE, checksums.hetu),
+        _number(r"(?<![\w-])\d{6}-\d{4}(?![\w-])", 10, SUSPECTED, checksums.cpr, context=_DK),
+        _number(r"(?<![\w.-])\d{6} ?\d{5}(?![\w-])", 11, LIKELY, checksums.fodselsnummer, context=_NO),
     )
 
 
@@ -168,22 +97,8 @@ def _indian() -> tuple[Pattern, ...]:
     """India's and Australia's: checked, and in balanced mode only beside their words."""
     spaced = r"(?<![\w-])[2-9]\d{3}([ -]?)\d{4}\1\d{4}(?![\w-]|[ -]\d)"
     return (
-        Pattern(
-            _N,
-            re.compile(spaced),
-            SUSPECTED,
-            check=checksums.aadhaar,
-            context=words("aadhaar", "aadhar", "uidai"),
-            needs=digits(12),
-        ),
-        Pattern(
-            _N,
-            re.compile(r"(?<![\w.-])\d{3} ?\d{3} ?\d{3}(?![\w-])"),
-            SUSPECTED,
-            check=checksums.tfn,
-            context=words("tfn", "tax file number", "tax file no"),
-            needs=digits(9),
-        ),
+        _number(spaced, 12, SUSPECTED, checksums.aadhaar, context=_IN),
+        _number(r"(?<![\w.-])\d{3} ?\d{3} ?\d{3}(?![\w-])", 9, SUSPECTED, checksums.tfn, context=_AU),
     )
 
 
