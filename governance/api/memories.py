@@ -177,7 +177,7 @@ class OneMemory(Endpoint):
             "id": done.cube.id,
             "version": done.cube.version,
             "state": done.cube.state,
-            "erase_at": rfc3339(done.erase_at),
+            "erase_at": rfc3339(done.cube.erase_at),
             "receipt": done.receipt,
         }
         return Response(body, headers={"ETag": rendering.etag_of(done.cube)})

@@ -18,13 +18,14 @@ from foundation.keyring.sealing import seal
 from governance import lifecycle
 from governance.holds import holds_on
 from governance.indexing import unindex
-from governance.models import Admission, MemCube, Space, State
+from governance.models import Admission, MemCube, State
 from governance.opening import decision_of, verdict_place
 from governance.rollbacks import restoring
 from governance.rollbacks.models import Rollback, RollbackItem
 from governance.rollbacks.planning import Action, leaving
 from governance.rollbacks.restoring import Copy
 from governance.sealed import seal_text
+from governance.withdrawing import tombstone
 from tenants.policy import Resource
 from tenants.roles import POLICY
 from tenants.writers import writer
@@ -112,13 +113,7 @@ def _restore(principal: Principal, cube: MemCube, copy: Copy, rollback: Rollback
 
 
 def _withdraw(principal: Principal, cube: MemCube, rollback: Rollback) -> UUID:
-    """A tombstone: out of every read, and erased when its space's grace is over unless somebody takes it up again."""
-    erase_at = now() + Space.objects.get(id=cube.space_id).delete_grace
-    act = Act.MEMORY_WITHDRAW
-    change = lifecycle.change(cube, act=act, principal=principal, state=State.WITHDRAWN, erase_at=erase_at)
-    unindex([cube.id])
-    enqueue("memory.retire", {"ids": [str(cube.id)]}, due=erase_at, queue="forget")
-    return _tell(principal, act, cube, rollback, change)
+    return _tell(principal, Act.MEMORY_WITHDRAW, cube, rollback, tombstone(principal, cube))
 
 
 def _set_aside(principal: Principal, cube: MemCube, item: RollbackItem, rollback: Rollback) -> UUID:
