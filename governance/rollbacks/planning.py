@@ -11,13 +11,13 @@ from audit.acts import Act
 from foundation.kernel.canonical import canonical
 from foundation.kernel.principal import Principal
 from foundation.kernel.problems import Conflict, Problem
-from foundation.kernel.rows import select
+from foundation.kernel.rows import in_parts, select
 from governance.holds import holds_on
 from governance.models import Admission, ErasureItem, ErasureRequest, MemCube, State
 from governance.opening import Place
 from governance.rollbacks.models import Rollback, RollbackItem
 from governance.rollbacks.retrievals import count_retrievals
-from governance.rollbacks.taint import Selection, Taint, by_record, in_parts, tainted
+from governance.rollbacks.taint import Selection, Taint, by_record, tainted
 from governance.timeline import served_from
 from guard.lessons.undoing import resting_on
 from tenants.policy import Resource, may

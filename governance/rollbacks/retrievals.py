@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+from foundation.kernel.rows import in_parts
 from governance.models import Retrieval, RetrievalHit
 from governance.opening import Place
-from governance.rollbacks.taint import in_parts
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ change) and, where a rollback took up an earlier one, from that alone: a copy is
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -13,12 +13,10 @@ from typing import Any
 from uuid import UUID
 
 from audit.acts import Act
-from foundation.kernel.rows import select
+from foundation.kernel.rows import in_parts, select
 from governance.models import HeaderRevision, LineageEdge, MemCube, Version
 from governance.opening import Place
 
-MOST_AT_ONCE = 5000
-"""Records that one statement is asked about."""
 _SEALED = ("sealed", "sealed_embedding")
 
 
@@ -63,13 +61,6 @@ def by_record(places: Mapping[Place, Taint]) -> dict[UUID, dict[int, Taint]]:
     for (cube_id, number), taint in places.items():
         found[cube_id][number] = taint
     return found
-
-
-def in_parts(ids: Iterable[UUID]) -> Iterator[list[UUID]]:
-    """The ids in lists short enough for one statement each."""
-    every = list(ids)
-    for start in range(0, len(every), MOST_AT_ONCE):
-        yield every[start : start + MOST_AT_ONCE]
 
 
 def _chosen(selection: Selection) -> set[Place]:

@@ -12,6 +12,7 @@ from uuid import UUID
 from audit.acts import Act
 from audit.services.record import Target, record
 from foundation.kernel.principal import Principal
+from foundation.kernel.rows import in_parts
 from guard.lessons import store
 from guard.lessons.indexing import unindex
 from guard.lessons.learn import consider, lock
@@ -19,7 +20,6 @@ from guard.models import Lesson, LessonEvidence
 from guard.types import Ref
 
 CITED = LessonEvidence.State.CITED
-MOST_AT_ONCE = 5000
 GONE = (Lesson.State.RETIRED, Lesson.State.EXPIRED)
 
 
@@ -44,9 +44,8 @@ def retire_resting_on(principal: Principal, refs: Collection[Ref]) -> int:
 def _evidence(refs: Collection[Ref]) -> list[LessonEvidence]:
     """What cites the versions, or was learnt from acting on them; not what was learnt from judging them."""
     wanted = set(refs)
-    ids, found = sorted({cube_id for cube_id, _ in wanted}), []
-    for start in range(0, len(ids), MOST_AT_ONCE):
-        part = ids[start : start + MOST_AT_ONCE]
+    found: list[LessonEvidence] = []
+    for part in in_parts({cube_id for cube_id, _ in wanted}):
         rows = LessonEvidence.objects.filter(memcube_id__in=part, admission_id=None)
         found += [row for row in rows if (row.memcube_id, row.version) in wanted]
     return found

@@ -7,9 +7,10 @@ in every condition, as the models' manager has it, and row-level security says i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from typing import Any
+from uuid import UUID
 
 from django.db import connections, models
 
@@ -19,6 +20,8 @@ FEW = 16
 """Rows up to which an insert has a text of its own by their number; more are the models' own to insert."""
 MOST_ROWS = 2000
 """Rows of one such insert: a statement takes 65,535 parameters, so up to 32 columns."""
+MOST_ASKED = 5000
+"""Ids that one statement is asked about."""
 Converter = Callable[[Any, Any, Any], Any]
 
 
@@ -59,6 +62,13 @@ def insert(rows: Sequence[models.Model], *, ignore_conflicts: bool = False) -> N
     execute(statement, values)
     for row in rows:
         row._state.adding, row._state.db = False, work.using
+
+
+def in_parts(ids: Iterable[UUID]) -> Iterator[list[UUID]]:
+    """The ids in lists short enough for one statement each."""
+    every = list(ids)
+    for start in range(0, len(every), MOST_ASKED):
+        yield every[start : start + MOST_ASKED]
 
 
 def execute(statement: str, values: Sequence[Any] | Mapping[str, Any] = ()) -> list[tuple[Any, ...]]:
