@@ -209,11 +209,11 @@ def resume_after_release() -> None:
         _again(request)
 
 
-def resume_after_minimum() -> int:
-    """What a minimum kept back and keeps no more goes on (inside a transaction); how many requests that is."""
+def resume_after_minimum(policies: keeping.Schedule) -> int:
+    """What a minimum kept back and these keep no more goes on (inside a transaction); how many requests that is."""
     partial = ErasureRequest.objects.filter(state=ErasureRequest.State.PARTIAL)
     waiting = ErasureItem.objects.filter(request_id__in=partial.values("id"), step=Step.RETAINED)
-    still_kept = MemCube.objects.filter(keeping.schedule().is_kept(now()), id__in=waiting.values("memcube_id"))
+    still_kept = MemCube.objects.filter(policies.is_kept(now()), id__in=waiting.values("memcube_id"))
     free = waiting.exclude(memcube_id__in=still_kept.values("id"))
     requests = list(partial.filter(Q(id__in=free.values("request_id")) | _only_values_wait()).order_by("id"))
     for request in requests:

@@ -43,19 +43,19 @@ def sweep_retention() -> int:
     with tenant_transaction():
         if RetentionPolicyRecord.objects.select_for_update().order_by("id").first() is None:  # one sweep at a time
             return 0
-        resume_after_minimum()
-        ordered = _erase_over()
-        left = _left_over()
+        policies = schedule()
+        resume_after_minimum(policies)
+        ordered = _erase_over(policies)
+        left = _left_over(policies)
     retire(left)
     return ordered
 
 
-def _erase_over() -> int:
+def _erase_over(policies: Schedule) -> int:
     """Order the erasure of the oldest records that are over and that nothing keeps (inside a transaction)."""
     running = ErasureRequest.objects.filter(basis=BASIS, state=ErasureRequest.State.RUNNING)
     if running.filter(created_at__gt=now() - STUCK).exists():
         return 0
-    policies = schedule()
     ids = list(over(policies).order_by("created_at").values_list("id", flat=True)[:BATCH])
     if ids:
         _order(ids, policies)
@@ -88,10 +88,10 @@ def scheduled(ids: Collection[UUID], policies: Schedule) -> set[UUID]:
     return {cube.id for cube in cubes if policies.over_at(cube)} | policies.kept(cubes).keys()
 
 
-def _left_over() -> list[UUID]:
+def _left_over(policies: Schedule) -> list[UUID]:
     """Withdrawn and expired records whose minimum has passed, or whose work was lost (inside a transaction)."""
     late = now() - PATIENCE
     ended = Q(state=State.WITHDRAWN, erase_at__lte=late) | Q(expires_at__lte=late)
     living = MemCube.objects.exclude(state=State.FORGOTTEN).filter(ended, frozen=False)
-    free = living.exclude(schedule().is_kept(now())).exclude(held_by_any())
+    free = living.exclude(policies.is_kept(now())).exclude(held_by_any())
     return list(free.order_by("id").values_list("id", flat=True)[:LEFT_OVER])
