@@ -2,8 +2,9 @@
 
 import base64
 import json
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Collection, Sequence
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -164,11 +165,12 @@ def _body(
 
 def _exemptions(exempted: Collection[Keeping]) -> list[dict[str, Any]]:
     """By which version of which policy how many records are kept, and until when the last of them is."""
-    policies = sorted({(str(each.policy_id), each.version) for each in exempted})
-    found = {key: [each.until for each in exempted if (str(each.policy_id), each.version) == key] for key in policies}
+    found: dict[tuple[str, int], list[datetime]] = defaultdict(list)
+    for each in exempted:
+        found[str(each.policy_id), each.version].append(each.until)
     return [
         {"policy": policy, "version": version, "records": len(ends), "until": rfc3339(max(ends))}
-        for (policy, version), ends in found.items()
+        for (policy, version), ends in sorted(found.items())
     ]
 
 
