@@ -46,6 +46,14 @@ def served_from(ids: Collection[UUID]) -> dict[UUID, dict[int, datetime]]:
     return served
 
 
+def ever_served(ids: Collection[UUID]) -> set[UUID]:
+    """Those of the records of which any version was ever served."""
+    if not ids:
+        return set()
+    revisions = HeaderRevision.objects.filter(memcube_id__in=list(ids), state__in=lifecycle.SERVED)
+    return set(revisions.values_list("memcube_id", flat=True).distinct())
+
+
 def _ranges(history: dict[UUID, list[HeaderRevision]]) -> dict[UUID, dict[int, Version]]:
     found: dict[UUID, dict[int, Version]] = {cube_id: {} for cube_id in history}
     for row in Version.objects.filter(memcube_id__in=list(history)).defer("sealed", "sealed_embedding"):

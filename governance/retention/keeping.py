@@ -18,6 +18,7 @@ from foundation.kernel.problems import FieldError, MinimumRetention
 from governance import lifecycle
 from governance.models import HeaderRevision, MemCube, RetentionPolicyRecord, RetentionPolicyVersion, Space, State
 from governance.retention.rules import RetentionPolicy, Rule
+from governance.timeline import ever_served
 from tenants.versioned_policies import Versioned
 
 RETENTION_POLICIES = Versioned("retention_policy", RetentionPolicyRecord, RetentionPolicyVersion)
@@ -75,7 +76,7 @@ class Schedule:
         at = at or now()
         found = [(cube, keeping) for cube in cubes if (keeping := self._minimum(cube, at))]
         waiting = [cube.id for cube, _ in found if cube.state == State.HELD]
-        never = set(waiting) - _served(waiting)
+        never = set(waiting) - ever_served(waiting)  # a rollback holds what was
         return {cube.id: keeping for cube, keeping in found if cube.id not in never}
 
     def is_kept(self, at: datetime) -> Q:
@@ -137,14 +138,6 @@ def refuse_kept(cube: MemCube) -> None:
                 "retention_policy_version": keeping.version,
             },
         )
-
-
-def _served(ids: Collection[UUID]) -> set[UUID]:
-    """Those of the records that were ever served: a rollback holds what was."""
-    if not ids:
-        return set()
-    revisions = HeaderRevision.objects.filter(memcube_id__in=list(ids), state__in=lifecycle.SERVED)
-    return set(revisions.values_list("memcube_id", flat=True).distinct())
 
 
 def _in_force(ids: Collection[UUID]) -> dict[UUID, tuple[RetentionPolicy, datetime]]:

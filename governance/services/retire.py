@@ -11,7 +11,7 @@ from governance.holds import holds_on
 from governance.models import Admission, MemCube, State
 from governance.retention.keeping import kept
 from governance.selectors import is_expired
-from governance.timeline import served_from
+from governance.timeline import ever_served
 from guard.lessons import erasing as lessons
 
 
@@ -35,8 +35,7 @@ def retire(ids: Sequence[UUID]) -> None:
 
 def _kept(cubes: Sequence[MemCube]) -> set[UUID]:
     """What a minimum keeps: of what was never in service, nothing."""
-    found = kept(cubes)
-    return {cube_id for cube_id, numbers in served_from(found.keys()).items() if numbers}
+    return ever_served(kept(cubes).keys())
 
 
 def _owe_key(indexed: set[UUID]) -> None:
