@@ -42,29 +42,44 @@ class PolicyVersions(Page):
 
 
 class PolicyEditing(Page):
-    """The form of a policy, the look at what it would do, and its putting in force."""
+    """The form of a policy, the look at what it would do, and its putting in force. Without an id in its route it makes
+    one. Subclasses say `look` again: a page's look is its own."""
 
-    acts = {}
+    acts = {"GET": "config.change", "POST": "config.change"}
+    look = "policy.read"
 
-    def answer(self, form: RuledForm, policy_id: UUID | None) -> HttpResponse:
+    @property
+    def policy_id(self) -> UUID | None:
+        """The policy that is replaced; None: a new one is made."""
+        return self.kwargs.get("id")
+
+    def get(self, request: HttpRequest, **kwargs: Any) -> HttpResponse:
+        return self._shown(self.make())
+
+    def post(self, request: HttpRequest, **kwargs: Any) -> HttpResponse:
+        form = self.make(request.POST)
         if not form.is_valid():
-            return self.shown(form, policy_id, status=422)
+            return self._shown(form, status=422)
         try:
-            if "try" in self.request.POST:
-                return self.shown(form, policy_id, **self.tried(form, policy_id))
-            return self.put_in_force(form, policy_id)
+            if "try" in request.POST:
+                return self._shown(form, **self.tried(form))
+            return self.put_in_force(form)
         except Validation as problem:
             form.refuse(problem)
-            return self.shown(form, policy_id, status=422)
+            return self._shown(form, status=422)
 
-    def shown(self, form: RuledForm, policy_id: UUID | None, *, status: int = 200, **more: Any) -> HttpResponse:
-        return self.show({"form": form, "policy_id": policy_id} | more, status=status)
+    def _shown(self, form: RuledForm, *, status: int = 200, **more: Any) -> HttpResponse:
+        return self.show({"form": form, "policy_id": self.policy_id} | more, status=status)
 
-    def tried(self, form: Any, policy_id: UUID | None) -> Mapping[str, Any]:
+    def make(self, data: Any = None) -> RuledForm:
+        """The form as the policy stands, or with what was sent."""
+        raise NotImplementedError
+
+    def tried(self, form: Any) -> Mapping[str, Any]:
         """What the page says of a simulation of what was typed; raises `Validation`."""
         raise NotImplementedError
 
-    def put_in_force(self, form: Any, policy_id: UUID | None) -> HttpResponse:
+    def put_in_force(self, form: Any) -> HttpResponse:
         """Make it, or a new version of it."""
         raise NotImplementedError
 

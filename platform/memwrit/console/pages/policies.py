@@ -116,12 +116,14 @@ class OnePolicy(PolicyVersions):
 class _Editing(PolicyEditing):
     """What making and replacing share: the look at what it would do."""
 
-    acts = {}
+    look = "policy.read"
     template = "console/policies/edit.html"
 
-    def tried(self, form: PolicyForm, policy_id: UUID | None) -> Mapping[str, Any]:
+    def tried(self, form: PolicyForm) -> Mapping[str, Any]:
         check_terms(form.terms)
-        told = simulate_policy(self.principal, draft=form.draft(), policy_id=policy_id, space_id=None, limit=SIMULATED)
+        told = simulate_policy(
+            self.principal, draft=form.draft(), policy_id=self.policy_id, space_id=None, limit=SIMULATED
+        )
         return {"simulation": told, "transitions": _transitions(told)}
 
 
@@ -134,17 +136,13 @@ def _transitions(told: Simulation) -> list[tuple[str, str, str, int]]:
 class NewPolicy(_Editing):
     """A new PII policy."""
 
-    acts = {"GET": "config.change", "POST": "config.change"}
     look = "policy.read"
     title = "New PII policy"
 
-    def get(self, request: HttpRequest) -> Mapping[str, Any]:
-        return {"form": PolicyForm()}
+    def make(self, data: Any = None) -> PolicyForm:
+        return PolicyForm(data)
 
-    def post(self, request: HttpRequest) -> HttpResponse:
-        return self.answer(PolicyForm(request.POST), None)
-
-    def put_in_force(self, form: PolicyForm, policy_id: UUID | None) -> HttpResponse:
+    def put_in_force(self, form: PolicyForm) -> HttpResponse:
         create_pii_policy(self.principal, name=form.name, terms=form.terms)
         return self.done("made", "policies")
 
@@ -152,23 +150,16 @@ class NewPolicy(_Editing):
 class EditPolicy(_Editing):
     """A new version of a PII policy."""
 
-    acts = {"GET": "config.change", "POST": "config.change"}
     look = "policy.read"
     title = "New version of a PII policy"
 
-    def get(self, request: HttpRequest, id: UUID) -> Mapping[str, Any]:
-        return {"form": self._form(id), "policy_id": id}
-
-    def post(self, request: HttpRequest, id: UUID) -> HttpResponse:
-        return self.answer(self._form(id, request.POST), id)
-
-    def _form(self, id: UUID, data: Any = None) -> PolicyForm:
+    def make(self, data: Any = None) -> PolicyForm:
         with tenant_transaction():
-            newest = policy_history.pii_versions(id)[0].policy
+            newest = policy_history.pii_versions(self.kwargs["id"])[0].policy
         return PolicyForm(data, policy=newest, match=etag(newest.version), named=newest.name)
 
-    def put_in_force(self, form: PolicyForm, policy_id: UUID | None) -> HttpResponse:
-        assert policy_id is not None
+    def put_in_force(self, form: PolicyForm) -> HttpResponse:
+        policy_id = self.kwargs["id"]
         replace_pii_policy(self.principal, policy_id=policy_id, if_match=form.match, name=form.name, terms=form.terms)
         return self.done("replaced", f"policies/pii/{policy_id}")
 

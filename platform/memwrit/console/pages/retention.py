@@ -54,14 +54,12 @@ class OneRetention(PolicyVersions):
 class _Editing(PolicyEditing):
     """What making and replacing share: the look at what it would erase and keep."""
 
-    acts = {}
     look = "policy.read"
     template = "console/policies/edit_retention.html"
 
-    def tried(self, form: RetentionForm, policy_id: UUID | None) -> Mapping[str, Any]:
-        rules = tuple(form.given())
+    def tried(self, form: RetentionForm) -> Mapping[str, Any]:
+        rules, policy_id, spaces = tuple(form.given()), self.policy_id, self.spaces()
         check_rules(rules)
-        spaces = self.spaces()
         with tenant_transaction():
             naming = spaces_of([policy_id])[policy_id] if policy_id else ()
         tried_on = [each for each in naming or spaces if each in spaces]
@@ -82,17 +80,13 @@ def _soon(told: Simulation) -> dict[str, Any]:
 class NewRetention(_Editing):
     """A new retention policy."""
 
-    acts = {"GET": "config.change", "POST": "config.change"}
     look = "policy.read"
     title = "New retention policy"
 
-    def get(self, request: HttpRequest) -> Mapping[str, Any]:
-        return {"form": RetentionForm(spaces=self.spaces())}
+    def make(self, data: Any = None) -> RetentionForm:
+        return RetentionForm(data, spaces=self.spaces())
 
-    def post(self, request: HttpRequest) -> HttpResponse:
-        return self.answer(RetentionForm(request.POST, spaces=self.spaces()), None)
-
-    def put_in_force(self, form: RetentionForm, policy_id: UUID | None) -> HttpResponse:
+    def put_in_force(self, form: RetentionForm) -> HttpResponse:
         create_retention_policy(self.principal, name=form.name, rules=form.given())
         return self.done("kept", "policies")
 
@@ -100,23 +94,16 @@ class NewRetention(_Editing):
 class EditRetention(_Editing):
     """A new version of a retention policy."""
 
-    acts = {"GET": "config.change", "POST": "config.change"}
     look = "policy.read"
     title = "New version of a retention policy"
 
-    def get(self, request: HttpRequest, id: UUID) -> Mapping[str, Any]:
-        return {"form": self._form(id), "policy_id": id}
-
-    def post(self, request: HttpRequest, id: UUID) -> HttpResponse:
-        return self.answer(self._form(id, request.POST), id)
-
-    def _form(self, id: UUID, data: Any = None) -> RetentionForm:
+    def make(self, data: Any = None) -> RetentionForm:
         with tenant_transaction():
-            newest = versions(id)[0].policy
+            newest = versions(self.kwargs["id"])[0].policy
         return RetentionForm(data, spaces=self.spaces(), policy=newest, match=etag(newest.version))
 
-    def put_in_force(self, form: RetentionForm, policy_id: UUID | None) -> HttpResponse:
-        assert policy_id is not None
+    def put_in_force(self, form: RetentionForm) -> HttpResponse:
+        policy_id = self.kwargs["id"]
         replace_retention_policy(
             self.principal, policy_id=policy_id, if_match=form.match, name=form.name, rules=form.given()
         )
