@@ -55,7 +55,7 @@ def real(arguments: argparse.Namespace, told: dict[str, Any]) -> None:
         stage = acts.Stage(kube, hosts, release.values(arguments.image or IMAGE))
         try:
             for name in arguments.only or acts.ACTS:
-                if name in ("upgrade", "fail", "kills") and not stage.space:
+                if name in acts.WRITTEN_TO and not stage.space:
                     acts.equip(stage)
                 step(told, name, partial(acts.ACTS[name], stage))
         except Failed:

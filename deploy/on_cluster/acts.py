@@ -6,16 +6,17 @@ import json
 import time
 from dataclasses import dataclass, field
 from functools import partial
-from pathlib import Path
 from typing import Any
 
-from deploy.on_cluster import release
+from deploy.on_cluster import release, restoring
 from deploy.on_cluster.hosts import Hosts
 from deploy.on_cluster.kube import NAME, RELEASE, Failed, Kube, until
 from deploy.on_cluster.load import Books, Writers, ask
 
 Facts = dict[str, Any]
 COMPONENTS = ("api", "relay", "sequencer", "worker-index", "worker-forget", "upkeep")
+AWAY = 30
+WRITTEN_TO = ("upgrade", "fail", "kills", "broker", "restore")
 
 
 @dataclass(slots=True)
@@ -119,25 +120,50 @@ def kills(stage: Stage) -> Facts:
     return {"ready_again_s": facts} | _reckon(stage, writers.books)
 
 
+def broker(stage: Stage) -> Facts:
+    """The broker killed under write load, away for half a minute, and started again."""
+    with stage.writers() as writers:
+        time.sleep(5)
+        stage.hosts.queue.kill()
+        time.sleep(AWAY)
+        stage.hosts.queue.start()
+        time.sleep(15)
+    until(lambda: not _unready(stage.kube), "all pods ready after the broker came back", 240)
+    return {"away_s": AWAY, "restarts": _restarts(stage.kube.pods())} | _reckon(stage, writers.books)
+
+
 def parity(stage: Stage) -> Facts:
     """The nightly job, run now: the index holds exactly what is served."""
-    stage.kube.kubectl("delete", "job", "parity-now", "--ignore-not-found")
-    stage.kube.kubectl("create", "job", "parity-now", f"--from=cronjob/{NAME}-parity")
-    stage.kube.kubectl("wait", "--for=condition=complete", "job/parity-now", "--timeout=300s", within=320)
-    told = [json.loads(line) for line in stage.kube.kubectl("logs", "job/parity-now").splitlines() if line[:1] == "{"]
+    said = restoring.finished(stage.kube, "parity-now", {"from": f"cronjob/{NAME}-parity"})
+    told = [json.loads(line) for line in said.splitlines() if line[:1] == "{"]
     return {"tenants": len(told), "different": sum(each["missing"] + each["stale"] + each["orphans"] for each in told)}
 
 
 def backup(stage: Stage) -> Facts:
     """The nightly job, run now: both databases dumped by the role that reads, in a pod that has no other."""
-    stage.kube.kubectl("delete", "job", "backup-now", "--ignore-not-found")
-    stage.kube.kubectl("create", "job", "backup-now", f"--from=cronjob/{NAME}-backup")
-    stage.kube.kubectl("wait", "--for=condition=complete", "job/backup-now", "--timeout=300s", within=320)
-    told = json.loads(stage.kube.kubectl("logs", "job/backup-now").splitlines()[-1])
-    made = stage.hosts.folder / "state" / "backups" / Path(told["backup"]).name
-    if not (made / "manifest.json").exists():
-        raise Failed(f"no whole backup: {told}")
+    made = restoring.back_up(stage.kube, stage.hosts.folder)
     return {path.name: path.stat().st_size for path in sorted(made.glob("*.dump"))}
+
+
+def restore(stage: Stage) -> Facts:
+    """Such a backup put back: what was forgotten since stays forgotten, what came since is not known, all else is
+    served and found, and the writers go on."""
+    caller = restoring.Caller(stage.address, stage.key, stage.space)
+    gone = caller.admit("The aisle seat is kept free on the night train.", "passenger-7")
+    kept = caller.admit("The window seat is kept free on the night train.", "passenger-8")
+    stage.promised["kept"] = kept
+    made = restoring.back_up(stage.kube, stage.hosts.folder)
+    caller.forget("passenger-7", gone)
+    late = caller.admit("The seat by the door is kept free on the night train.", "passenger-9")
+    told, away = restoring.put_back(stage.kube, made.name)
+    until(lambda: caller.read(kept) == 200, "the service after the restore", 120)
+    seen = {name: caller.read(each) for name, each in (("gone", gone), ("kept", kept), ("late", late))}
+    if seen != {"gone": 410, "kept": 200, "late": 404}:
+        raise Failed(f"after the restore: {seen}")
+    found = until(lambda: kept in caller.finds("Which seat is kept free on the night train?"), "found again", 300)
+    with stage.writers() as writers:
+        time.sleep(10)
+    return {"told": told, "nothing_ran_s": away, "found_again_s": found} | _reckon(stage, writers.books)
 
 
 def uninstall(stage: Stage) -> Facts:
@@ -269,8 +295,11 @@ ACTS = {
     "upgrade": upgrade,
     "fail": fail,
     "kills": kills,
+    "broker": broker,
     "parity": parity,
     "backup": backup,
+    "restore": restore,
+    "parity_again": parity,
     "test_again": test,
     "uninstall": uninstall,
 }

@@ -24,7 +24,7 @@ from deploy.on_cluster.doors import opened
 from foundation.kernel.clock import now
 from memwrit.embedded import postgres, roles
 from tests.opensearch.node import whole
-from tests.workers.brokers import BROKERS
+from tests.workers.brokers import BROKERS, Broker
 
 ADDRESS = os.environ.get("CLUSTER_HOST", "10.244.0.1")
 NETWORK = os.environ.get("CLUSTER_PODS", "10.244.0.0/16")
@@ -40,6 +40,7 @@ class Hosts:
     secrets: dict[str, dict[str, str]] = field(default_factory=dict)
     authority: bytes = b""
     cluster: postgres.Cluster | None = None
+    queue: Broker = field(kw_only=True)
 
     @property
     def superuser_url(self) -> str:
@@ -54,7 +55,7 @@ def running(broker: str = "valkey") -> Iterator[Hosts]:
     folder.chmod(0o711)
     queue = BROKERS[broker]()
     try:
-        hosts = Hosts(folder)
+        hosts = Hosts(folder, queue=queue)
         hosts.authority, certificate = _certificates(folder)
         with whole(heap="512m", quick=True) as [node], _postgres(folder) as hosts.cluster:
             queue.start()

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import tempfile
+import threading
 import time
 from collections import Counter
+from collections.abc import Iterator
 from typing import Any
 
 import yaml
@@ -82,9 +85,37 @@ def install(kube: Kube, replicas: int) -> Facts:
 def rollout(kube: Kube, replicas: int) -> Facts:
     """An upgrade of all of them: never fewer ready than were asked for."""
     given = _values(replicas, podAnnotations={"turn": "2"}, rollingUpdate={"maxSurge": "20%", "maxUnavailable": 0})
-    took = _helm(kube, "upgrade", given)
+    before = {each["metadata"]["uid"] for each in kube.pods("api")}
+    with _watching(kube) as fewest:
+        took = _helm(kube, "upgrade", given)
+    kept = before & {each["metadata"]["uid"] for each in kube.pods("api")}
+    if kept or min(fewest) < replicas:
+        raise Failed(f"{len(kept)} were not exchanged, as few as {min(fewest)} were available")
     found = _spread(kube, "api")
-    return {"seconds": took, "api_per_node": sorted(found.values())}
+    return {"seconds": took, "looks": len(fewest), "fewest": min(fewest), "api_per_node": sorted(found.values())}
+
+
+@contextlib.contextmanager
+def _watching(kube: Kube) -> Iterator[list[int]]:
+    """How many web servers were available, each time they were counted."""
+    seen, over = [_available(kube)], threading.Event()
+
+    def look() -> None:
+        while not over.wait(1.0):
+            seen.append(_available(kube))
+
+    thread = threading.Thread(target=look, daemon=True)
+    thread.start()
+    try:
+        yield seen
+    finally:
+        over.set()
+        thread.join(60)
+
+
+def _available(kube: Kube) -> int:
+    (deployment,) = kube.get("deployment", f"{NAME}-api")
+    return int(deployment["status"].get("availableReplicas", 0))
 
 
 def disruption(kube: Kube, replicas: int) -> Facts:
