@@ -112,7 +112,7 @@ def contexts(browser: Browser, site: str) -> Iterator[Callable[[], tuple[Browser
     def new(**given: Any) -> tuple[BrowserContext, Watch]:
         given = {"base_url": site, "user_agent": BROWSER, "viewport": {"width": 1280, "height": 900}} | given
         context = browser.new_context(**given)
-        context.set_default_timeout(15_000)
+        context.set_default_timeout(60_000)
         made.append((context, Watch().over(context)))
         return made[-1]
 

@@ -143,8 +143,8 @@ def test_a_removal_that_waits_for_a_new_generation_reaches_it(tenant, agent, mem
     with tenant_transaction():
         new = generations.begin("hash@1", 384)
         thread.start()
-        begun.wait(10)
+        begun.wait(60)
         assert not removed.wait(0.5), "positive control: it waits"
-    thread.join(20)
+    thread.join(60)
     assert rows(new.number) == 1, "its tombstone"
     generations.retire(new.number)

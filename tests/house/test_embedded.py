@@ -131,7 +131,7 @@ def test_a_server_left_behind_by_a_killed_supervisor_is_ended_first(own):
     own.process = None
     own.directory.unlock()
     own.start()
-    assert orphan.wait(5) is not None
+    assert orphan.wait(60) is not None
     with psycopg.connect(own.superuser_url()) as connection:
         assert connection.execute("SELECT 1").fetchone() == (1,)
 

@@ -87,7 +87,7 @@ class Served:
         self.process.send_signal(signal.SIGTERM)
         rest, _ = self.process.communicate(timeout=60)
         assert rest == ""
-        assert gone(children, within=5)
+        assert gone(children, within=30)
         return self.process.returncode
 
     def end(self):
@@ -223,7 +223,7 @@ def test_after_a_kill_of_everything_it_is_back(running):
         if process.is_running():
             process.kill()
     running.process.wait()
-    assert gone(own, within=5)
+    assert gone(own, within=30)
     running.start()
     assert get(f"{running.url}/v1/api_keys", made["api_key"])[0] == 200
 

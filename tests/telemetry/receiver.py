@@ -85,7 +85,7 @@ class Received:
         points = [point for metric in self.metrics for point in self.points(metric.name)]
         return [(each.key, str(value(each))) for point in points for each in point.attributes]
 
-    def await_spans(self, enough: Callable[[list[Any]], bool], within: float = 30.0) -> list[Any]:
+    def await_spans(self, enough: Callable[[list[Any]], bool], within: float = 120.0) -> list[Any]:
         limit = time.monotonic() + within
         while not enough(spans := self.spans):
             assert time.monotonic() < limit, sorted(span.name for span in spans)

@@ -83,7 +83,7 @@ def test_the_clock_is_not_the_wall_clock():
 
 
 def _until(true) -> None:
-    end = time.monotonic() + 5
+    end = time.monotonic() + 60
     while not true():
         assert time.monotonic() < end
         time.sleep(0.01)
