@@ -15,7 +15,7 @@ from audit.evidence import Refused, verify_certificate
 from audit.notes import Verifier
 from audit.origin import CERTIFICATE_NAME, log_verifier
 from audit.sources import CannotTell
-from foundation.kernel.problems import NotSequenced, Problem
+from foundation.kernel.problems import NotSequenced
 from foundation.kernel.scope import tenant_transaction
 from foundation.keyring.signing import verify_key
 from governance import erasures, names
@@ -28,6 +28,7 @@ from memwrit.console import charts, verdicts
 from memwrit.console.fields import Ids, Reason, choose, identified
 from memwrit.console.forms import ServiceForm
 from memwrit.console.navigation import Nav
+from memwrit.console.plan_pages import PlanPage
 from memwrit.console.views import Page
 
 NAV = Nav("Erasure", "erasure", "erasure.read", 40, "Duties")
@@ -101,36 +102,22 @@ def _bar(order: Order) -> Any:
     return charts.progress(f"Clock: {order.clock.law}", order.clock.share, order.clock.tone)
 
 
-class NewErasure(Page):
+class NewErasure(PlanPage):
     """A request: first what it would take, then the request itself, whose secret is shown once."""
 
     acts = {"GET": "erasure.request", "POST": "erasure.request"}
     title = "Forget"
     template = "console/erasure/new.html"
 
-    def get(self, request: HttpRequest) -> Mapping[str, Any]:
-        chosen = identified(request.GET.get("memory"))
-        return {"form": self._form(initial={"ids": str(chosen) if chosen else ""})}
-
-    def post(self, request: HttpRequest) -> Mapping[str, Any] | HttpResponse:
-        form, ordered = self._form(request.POST), "order" in request.POST
-        if not form.is_valid():
-            return self.show({"form": form}, status=422)
-        try:
-            plan = plan_erasure(self.principal, **form.selection(), dry_run=not ordered)
-        except Problem as problem:
-            if problem.status not in (404, 422):
-                raise
-            form.refuse(problem)
-            return self.show({"form": form}, status=422)
-        return self._told(plan, form) if ordered else {"form": form} | _planned(plan)
-
-    def _form(self, *args: Any, **kwargs: Any) -> Forgetting:
+    def make(self, *args: Any, **kwargs: Any) -> Forgetting:
         with tenant_transaction():
             return Forgetting(*args, spaces=names.spaces(self.principal), **kwargs)
 
-    def _told(self, plan: PlannedErasure, form: Forgetting) -> HttpResponse:
-        return self.show({"plan": plan} | _planned(plan), template="console/erasure/made.html", status=201)
+    def planned(self, form: Forgetting, *, ordered: bool) -> Mapping[str, Any] | HttpResponse:
+        plan = plan_erasure(self.principal, **form.selection(), dry_run=not ordered)
+        if ordered:
+            return self.show({"plan": plan} | _planned(plan), template="console/erasure/made.html", status=201)
+        return {"form": form} | _planned(plan)
 
 
 def _planned(plan: PlannedErasure) -> dict[str, Any]:

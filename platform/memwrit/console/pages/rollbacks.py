@@ -10,7 +10,6 @@ from django import forms
 from django.http import HttpRequest, HttpResponse
 from django.urls import path
 
-from foundation.kernel.problems import Problem
 from foundation.kernel.scope import tenant_transaction
 from governance import names, selectors
 from governance.rollbacks import reading
@@ -23,6 +22,7 @@ from memwrit.console import comparing
 from memwrit.console.fields import Ids, MomentField, Reason, choose, identified
 from memwrit.console.forms import ServiceForm
 from memwrit.console.navigation import Nav
+from memwrit.console.plan_pages import PlanPage
 from memwrit.console.views import Page
 from tenants.selectors import principals
 
@@ -94,37 +94,24 @@ class Rollbacks(Page):
         return told | {"states": S.values, "after": shown[-1].id if len(found) > PAGE else None}
 
 
-class NewRollback(Page):
+class NewRollback(PlanPage):
     """An order: first what it would change, then the order itself."""
 
     acts = {"GET": "rollback.plan", "POST": "rollback.plan"}
     title = "Roll back"
     template = "console/rollbacks/new.html"
 
-    def get(self, request: HttpRequest) -> Mapping[str, Any]:
-        chosen = identified(request.GET.get("memory"))
-        return {"form": self._form(initial={"ids": str(chosen) if chosen else ""})}
-
-    def post(self, request: HttpRequest) -> Mapping[str, Any] | HttpResponse:
-        form, ordered = self._form(request.POST), "order" in request.POST
-        if not form.is_valid():
-            return self.show({"form": form}, status=422)
-        try:
-            reason = form.cleaned_data["reason"]
-            planned = plan_rollback(self.principal, wanted=form.wanted(), reason=reason, dry_run=not ordered)
-        except Problem as problem:
-            if problem.status not in (404, 422):
-                raise
-            form.refuse(problem)
-            return self.show({"form": form}, status=422)
-        if ordered:
-            return self.done("planned", f"rollbacks/{planned.rollback.id}")
-        return {"form": form, "counts": planned.rollback.counts} | _lines(self, planned.plan)
-
-    def _form(self, *args: Any, **kwargs: Any) -> Undoing:
+    def make(self, *args: Any, **kwargs: Any) -> Undoing:
         with tenant_transaction():
             writers = {row.id: row.name for row in principals(WRITERS)}
             return Undoing(*args, spaces=names.spaces(self.principal), writers=writers, **kwargs)
+
+    def planned(self, form: Undoing, *, ordered: bool) -> Mapping[str, Any] | HttpResponse:
+        reason = form.cleaned_data["reason"]
+        planned = plan_rollback(self.principal, wanted=form.wanted(), reason=reason, dry_run=not ordered)
+        if ordered:
+            return self.done("planned", f"rollbacks/{planned.rollback.id}")
+        return {"form": form, "counts": planned.rollback.counts} | _lines(self, planned.plan)
 
 
 def _lines(page: Page, plan: Plan) -> dict[str, Any]:
