@@ -58,12 +58,12 @@ class RuleBody(StrictSerializer):
 
 
 def rule_list(**kwargs: Any) -> Listing:
-    return Listing(child=RuleBody(), max_length=MOST_RULES, required=False, **kwargs)
+    return Listing(child=RuleBody(), max_length=MOST_RULES, **kwargs)
 
 
 class RetentionBody(StrictSerializer):
     name = Name()
-    rules = rule_list(default=list)
+    rules = rule_list(required=False, default=list)
 
 
 class RuleShape(Shape):
@@ -84,14 +84,14 @@ class RetentionShape(Shape):
 
 
 class DraftBody(StrictSerializer):
-    rules = rule_list()
+    rules = rule_list(required=False)
     spaces = Listing(child=Uuid(), unique=True, max_length=100, required=False)
     days = Integer(min_value=0, max_value=MOST_DAYS, required=False)
     limit = Integer(min_value=1, max_value=MOST_EXAMINED, required=False)
 
 
 class NewDraftBody(DraftBody):
-    rules = Listing(child=RuleBody(), max_length=MOST_RULES)
+    rules = rule_list()
     spaces = Listing(child=Uuid(), unique=True, min_length=1, max_length=100)
 
 
