@@ -39,7 +39,7 @@ def sign_out_everywhere(principal: Principal, *, principal_id: UUID) -> int:
             raise NotFound
         if principal_id != principal.id:
             require_reach(principal, person.spaces)
-        live = Session.objects.filter(revoked_at=None, person_id__in=_person(principal_id))
+        live = Session.objects.filter(revoked_at=None, person_id=person.id)
         return _end(principal, live, Target("principal", principal_id))
 
 
