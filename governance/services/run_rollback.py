@@ -8,6 +8,7 @@ at planning is asked again there. At the end the taint is closed once more over 
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 from uuid import UUID
 
 from audit.acts import Act
@@ -62,7 +63,8 @@ def _next(rollback: Rollback) -> list[RollbackItem]:
         return list(_left(rollback).order_by("id")[:BATCH])
 
 
-def _left(rollback: Rollback):  # type: ignore[no-untyped-def]
+def _left(rollback: Rollback) -> Any:
+    """Its records with which nothing has been done yet (a query, inside a transaction)."""
     return RollbackItem.objects.filter(rollback_id=rollback.id, step=Step.PLANNED)
 
 
