@@ -26,22 +26,29 @@ def undone(places: Collection[Place]) -> set[Place]:
 
 
 def refuse_undone(places: Collection[Place]) -> None:
-    """Raises `Validation` if one of the versions is undone, as `_any_undone` asks it."""
-    if _any_undone(places):
+    """Raises `Validation` if one of the versions is undone. No rollback changes their records before the transaction
+    ends: one that is at it is waited for."""
+    if ids := sorted({cube_id for cube_id, _ in places}):
+        select(MemCube, "id = ANY(%s)", [ids], last="ORDER BY id FOR KEY SHARE")
+    if undone(places):
         raise Validation(errors=[FieldError("/provenance/parents", "unknown", "A parent does not exist.")])
 
 
 def rests_on_undone(version_id: UUID) -> bool:
-    """Whether anything that the version was made from is undone, as `_any_undone` asks it."""
-    return _any_undone(_made_of(Version.objects.get(id=version_id)))
+    """Whether anything that the version was made from is undone (inside a transaction)."""
+    return bool(undone(_made_of(Version.objects.get(id=version_id))))
 
 
-def _any_undone(places: Collection[Place]) -> bool:
-    """Whether one of the versions is undone. No rollback changes their records before the transaction ends: one that
-    is at it is waited for."""
-    if ids := sorted({cube_id for cube_id, _ in places}):
-        select(MemCube, "id = ANY(%s)", [ids], last="ORDER BY id FOR KEY SHARE")
-    return bool(undone(places))
+def lock_with_origins(cube_id: UUID, version_id: UUID) -> MemCube | None:
+    """The record, locked until the transaction ends, and with it those that its version was made from: no rollback
+    changes any of them meanwhile. To be called before its admissions are locked: a rollback locks records in order of
+    their ids and their admissions after them, and who did otherwise would wait for it while it waits for him."""
+    version = Version.objects.filter(id=version_id).first()
+    origins = {parent_id for parent_id, _ in _made_of(version)} if version else set()
+    ids = sorted({cube_id} | origins)
+    # "NO KEY": what is derived from one of them needs not wait.
+    cubes = select(MemCube, "id = ANY(%s)", [ids], last="ORDER BY id FOR NO KEY UPDATE")
+    return next((cube for cube in cubes if cube.id == cube_id), None)
 
 
 def _made_of(version: Version) -> set[Place]:

@@ -29,7 +29,7 @@ from governance.judging import Judged, judge_many
 from governance.lessons import note_revision
 from governance.models import Admission, MemCube, Space, State, Version
 from governance.opening import Memory, decision_of
-from governance.rollbacks.undone import rests_on_undone
+from governance.rollbacks.undone import lock_with_origins, rests_on_undone
 from governance.selectors import check_parents, is_expired
 from governance.services.ask_judge import owe_opinions
 from governance.services.revise import submission_of
@@ -212,7 +212,7 @@ def _replace(case: _Case, judged: Judged) -> None:
 
 def _unchanged(case: _Case) -> MemCube:
     """The record, locked. Raises `Unavailable` (to be looked at again) if anything changed while it was judged."""
-    cube = lifecycle.lock(case.cube.id)
+    cube = lock_with_origins(case.cube.id, case.admission.version_id)
     ref = {"admission": case.admission.id, "version": case.admission.version_id}
     waits = _admissions(ref).select_for_update().exists()
     if cube is None or not waits or cube.rev != case.cube.rev or not _is_as_it_was(cube, case.admission):

@@ -20,7 +20,7 @@ from governance.models import Admission, MemCube, State
 from governance.opening import decision_of
 from governance.rollbacks.doing import UNDONE_PARENT
 from governance.rollbacks.planning import refuse_leaving
-from governance.rollbacks.undone import rests_on_undone
+from governance.rollbacks.undone import lock_with_origins, rests_on_undone
 from governance.sealed import seal_text
 from guard.lessons.intake import reviewed
 from guard.trust import Kind, note_outcomes
@@ -46,8 +46,12 @@ def reject(principal: Principal, *, admission_id: UUID, reason: str) -> Review:
 
 
 def _decide(principal: Principal, admission_id: UUID, reason: str, state: Admission.State) -> Review:
-    secret = _secret(principal, admission_id)
+    asked = _asked(principal, admission_id)
+    secret = keys.open_one(asked.version_id)
     with tenant_transaction():
+        cube = lock_with_origins(asked.memcube_id, asked.version_id)
+        if cube is None:
+            raise NotFound
         admission = Admission.objects.select_for_update().get(id=admission_id)
         if admission.state != Admission.State.HELD:
             raise AlreadyDecided
@@ -57,9 +61,6 @@ def _decide(principal: Principal, admission_id: UUID, reason: str, state: Admiss
         admission.state, admission.decided_by, admission.decided_at = state, principal.id, now()
         admission.sealed_reason = seal_text(secret, f"admission:{admission.id}:reason", reason)
         admission.save(force_update=True)
-        cube = lifecycle.lock(admission.memcube_id)
-        if cube is None:
-            raise NotFound
         changes = (
             _serve(principal, cube, admission)
             if state == Admission.State.APPROVED
@@ -85,15 +86,16 @@ def _remember(principal: Principal, admission: Admission) -> None:
     note_outcomes({speaker: {str(by)}}, kind)
 
 
-def _secret(principal: Principal, admission_id: UUID) -> bytes:
+def _asked(principal: Principal, admission_id: UUID) -> Admission:
+    """The admission as it stands, if the principal may decide about it and nobody has."""
     with tenant_transaction():
-        admission = Admission.objects.filter(id=admission_id).first()
+        admission: Admission | None = Admission.objects.filter(id=admission_id).first()
     if admission is None:
         raise NotFound
     may(principal, Act.DECISION_REVIEW, Resource(space_id=admission.space_id))
     if admission.state != Admission.State.HELD:
         raise AlreadyDecided
-    return keys.open_one(admission.version_id)
+    return admission
 
 
 def _refuse_uncleared(admission: Admission, secret: bytes) -> None:
