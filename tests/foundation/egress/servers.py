@@ -47,6 +47,8 @@ class Server:
 
     def close(self) -> None:
         self.closed.set()
+        with suppress(OSError):
+            self._listener.shutdown(socket.SHUT_RDWR)  # wakes the thread that waits for a caller
         self._listener.close()
 
     def _accept(self) -> None:
