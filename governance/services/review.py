@@ -41,7 +41,8 @@ def approve(principal: Principal, *, admission_id: UUID, reason: str) -> Review:
 
 
 def reject(principal: Principal, *, admission_id: UUID, reason: str) -> Review:
-    """Refuse the held version; its key and rows are destroyed. Raises `AlreadyDecided`."""
+    """Refuse the held version; its key and rows are destroyed. Raises `AlreadyDecided`; `Conflict` if another version
+    is held by now."""
     return _decide(principal, admission_id, reason, Admission.State.REJECTED)
 
 
@@ -55,6 +56,8 @@ def _decide(principal: Principal, admission_id: UUID, reason: str, state: Admiss
         admission = Admission.objects.select_for_update().get(id=admission_id)
         if admission.state != Admission.State.HELD:
             raise AlreadyDecided
+        if admission.version_id != asked.version_id:
+            raise Conflict  # judged again meanwhile: another text is held than was looked at
         if state == Admission.State.APPROVED:
             _refuse_uncleared(admission, secret)
             _refuse_unasked(admission, secret)

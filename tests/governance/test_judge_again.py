@@ -9,7 +9,7 @@ from audit.models import Entry
 from foundation.kernel.clock import now
 from foundation.kernel.models import WorkItem
 from foundation.kernel.principal import Role
-from foundation.kernel.problems import RateLimited, Unavailable
+from foundation.kernel.problems import Conflict, RateLimited, Unavailable
 from foundation.kernel.scope import tenant_transaction
 from foundation.keyring import keys
 from foundation.rest.etags import etag
@@ -17,10 +17,10 @@ from foundation.search.embedders import embedder
 from governance import evidence, judging, revealing, selectors
 from governance.models import Admission, MemCube, Version
 from governance.opening import decision_of
-from governance.services import judge_again
+from governance.services import judge_again, review
 from governance.services.admit import admit
 from governance.services.place_hold import place_hold
-from governance.services.review import approve
+from governance.services.review import approve, reject
 from governance.services.revise import Revision, revise
 from governance.services.search import Question, search
 from governance.services.spaces import update_space
@@ -336,3 +336,25 @@ def test_what_a_legal_hold_covers_is_a_persons(agent, officer, space, without):
     place_hold(officer, name="suit", basis="litigation", space_id=space.id)
     time_passes()
     assert (admission().state, admission().version_id) == ("held", shown.admission.version_id)
+
+
+@pytest.mark.parametrize("decide", [approve, reject])
+def test_what_was_judged_again_while_it_was_reviewed_is_not_what_the_reviewer_saw(
+    agent, officer, space, without, monkeypatch, decide
+):
+    suspect(monkeypatch, Decision.HOLD, "claim-conflict")
+    with without("encoder"):
+        shown = admit(agent, submission=submission(space, TEXT))
+    seen, asked = admission(), review._asked
+
+    def asked_before(*args):
+        found = asked(*args)
+        judge_again.judge_again([{"admission": str(seen.id), "version": str(seen.version_id)}])
+        return found
+
+    monkeypatch.setattr(review, "_asked", asked_before)
+    with pytest.raises(Conflict):
+        decide(officer, admission_id=shown.admission.id, reason="Seen.")
+    assert (admission().state, admission().version) == (Admission.State.HELD, seen.version + 1)
+    monkeypatch.setattr(review, "_asked", asked)
+    assert decide(officer, admission_id=shown.admission.id, reason="Seen.").admission.version == seen.version + 1
