@@ -342,9 +342,9 @@ def test_what_a_legal_hold_covers_is_a_persons(agent, officer, space, without):
 def test_what_was_judged_again_while_it_was_reviewed_is_not_what_the_reviewer_saw(
     agent, officer, space, without, monkeypatch, decide
 ):
-    suspect(monkeypatch, Decision.HOLD, "claim-conflict")
     with without("encoder"):
         shown = admit(agent, submission=submission(space, TEXT))
+    suspect(monkeypatch, Decision.HOLD, "claim-conflict")
     seen, asked = admission(), review._asked
 
     def asked_before(*args):
