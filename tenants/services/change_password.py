@@ -8,14 +8,16 @@ from audit.services.record import record
 from foundation.kernel import clock
 from foundation.kernel.problems import Conflict, FieldError, Validation
 from foundation.kernel.scope import tenant_transaction
+from tenants import devices
 from tenants.models import Person, Session
 from tenants.passwords import LONGEST, SHORTEST, hashed
 from tenants.roles import POLICY
 from tenants.sessions import SignedIn
 
 
-def change_password(session: SignedIn, *, password: str) -> None:
-    """Give the session's person a new password, and end all other sessions of his. The session was asked to be fresh.
+def change_password(session: SignedIn, *, password: str) -> str:
+    """Give the session's person a new password, and end all other sessions of his; returns the cookie by which this
+    browser stays known (`tenants.devices`). The session was asked to be fresh.
 
     Raises `Validation`, and `Conflict` for somebody who signs in elsewhere: he has none, and gets none this way.
     """
@@ -32,3 +34,4 @@ def change_password(session: SignedIn, *, password: str) -> None:
         ended = others.update(revoked_at=clock.now())
         target, detail = Target("principal", person.principal_id), {"password": True, "sessions": ended}
         record(session.principal, Act.PERSON_CHANGE, target=target, outcome="ok", policy=POLICY, detail=detail)
+    return devices.fresh(person)

@@ -158,6 +158,69 @@ def test_attempts_are_limited_by_client_also_where_nobody_is_named(house, at_onc
     assert knock(House(), email="n@example.org").status_code == 429  # at whichever tenant
 
 
+def used_up(house, person="admin"):
+    """Strangers have tried so often that nobody else may at this address."""
+    while knock(house, email=f"{person}@example.org", password="wrong horse battery staple").status_code != 429:
+        pass
+
+
+@pytest.fixture
+def own(house):
+    """The browser that the administrator signed in with before; the strangers' share no network with it."""
+    house.person("admin")
+    browser = Client(headers={"user-agent": BROWSER}, REMOTE_ADDR="203.0.113.9")
+    assert knock(house, client=browser).status_code == 303
+    return browser
+
+
+def test_strangers_do_not_lock_a_person_out_of_the_browser_he_signed_in_with(house, own, at_once):
+    used_up(house)
+    assert knock(house).status_code == 429  # a browser nobody knows
+    assert knock(house, client=own).status_code == 303
+    del own.cookies["memwrit-device"]
+    assert knock(house, client=own).status_code == 429
+
+
+def test_a_known_browsers_attempts_are_limited_too_and_are_nobody_elses(house, own, at_once):
+    wrong = [knock(house, client=own, password="wrong horse battery staple").status_code for _ in range(12)]
+    assert wrong == [401] * 10 + [429] * 2
+    assert knock(house).status_code == 303
+
+
+def test_a_browser_is_known_to_its_own_person_alone(house, own, at_once):
+    house.person("auditor")
+    used_up(house, "auditor")
+    assert knock(house, client=own, email="auditor@example.org").status_code == 429
+    elsewhere = House()
+    elsewhere.person("admin")
+    used_up(elsewhere)
+    assert knock(elsewhere, client=own).status_code == 429
+
+
+@pytest.mark.parametrize("change", [lambda text: "", lambda text: text[:-2], lambda text: f"md_{'0' * 32}{text[35:]}"])
+def test_a_forged_cookie_makes_no_browser_known(house, own, at_once, change):
+    used_up(house)
+    own.cookies["memwrit-device"] = change(own.cookies["memwrit-device"].value)
+    assert knock(house, client=own).status_code == 429
+
+
+def test_with_another_password_only_the_browser_that_chose_it_is_known(house, own, at_once):
+    other = Client(headers={"user-agent": BROWSER}, REMOTE_ADDR="203.0.113.10")
+    assert knock(house, client=other).status_code == 303
+    assert own.post("/console/sessions/password", {"password": "another horse, another battery"}).status_code == 303
+    used_up(house)
+    assert knock(house, client=own, password="another horse, another battery").status_code == 303
+    assert knock(house, client=other, password="another horse, another battery").status_code == 429
+
+
+def test_the_cookie_that_makes_a_browser_known_opens_nothing(house, own):
+    device = own.cookies["memwrit-device"]
+    assert device["httponly"]
+    assert device["samesite"] == "Lax"
+    assert visit(device.value).status_code == 303
+    assert house.person("admin").id.hex not in device.value
+
+
 # -- sessions -------------------------------------------------------------------------------------------------------
 
 

@@ -52,6 +52,20 @@ def give(response: HttpResponse, ticket: Ticket) -> None:
     _set(response, TENANT, ticket.tenant_id.hex, YEAR)
 
 
+def device(request: HttpRequest) -> str:
+    """The cookie of an earlier sign-in by password in this browser; "" where there is none."""
+    return request.COOKIES.get(device_name(), "")
+
+
+def device_name() -> str:
+    return f"{name()}-device"
+
+
+def give_device(response: HttpResponse, text: str) -> None:
+    """By which the browser is known at the next sign-in (`tenants.devices`); it stays when the session ends."""
+    _set(response, device_name(), text, YEAR)
+
+
 def take_back(response: HttpResponse) -> None:
     """The session ends in this browser; in the database it has ended before."""
     _clear(response, name())

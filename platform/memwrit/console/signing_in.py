@@ -83,15 +83,16 @@ class SignIn(Door):
         form = SignInForm(request.POST)
         if not form.is_valid():
             return self._show(form, tenant)
-        client = caller(request.META)
+        about = {"browser": sessions.browser(request), "device": sessions.device(request)}
         try:
-            ticket = sign_in(tenant_id=tenant, browser=sessions.browser(request), client=client, **form.cleaned_data)
+            admitted = sign_in(tenant_id=tenant, client=caller(request.META), **about, **form.cleaned_data)
         except Unauthenticated as refused:
             return self._again(form, tenant, REFUSED, refused)
         except Problem as refused:
             return self._again(form, tenant, refused.detail, refused)
         response = HttpResponseRedirect(reverse("console-home"), status=303)
-        sessions.give(response, ticket)
+        sessions.give(response, admitted.ticket)
+        sessions.give_device(response, admitted.device)
         return response
 
     def _again(self, form: SignInForm, tenant: UUID, words: str, refused: Problem) -> HttpResponse:

@@ -58,8 +58,10 @@ class Password(FormPage):
     fresh = frozenset({"POST"})
 
     def save(self, fields: dict[str, Any]) -> HttpResponse:
-        change_password(self.session, password=fields["password"])
-        return self.done("password", "sessions")
+        device = change_password(self.session, password=fields["password"])
+        response = self.done("password", "sessions")
+        sessions.give_device(response, device)
+        return response
 
 
 urlpatterns = [
