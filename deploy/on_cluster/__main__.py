@@ -54,17 +54,29 @@ def real(arguments: argparse.Namespace, told: dict[str, Any]) -> None:
         release.prepare(kube, hosts)
         stage = acts.Stage(kube, hosts, release.values(arguments.image or IMAGE))
         try:
-            for name in arguments.only or acts.ACTS:
-                if name in acts.WRITTEN_TO and not stage.space:
-                    acts.equip(stage)
-                step(told, name, partial(acts.ACTS[name], stage))
-        except Failed:
-            print(kube.state(), file=sys.stderr, flush=True)
-            _logs(kube)
-            raise
+            _play(kube, stage, arguments.only or list(acts.ACTS), told)
         finally:
             if not arguments.keep:
                 release.clear(kube)
+
+
+def _play(kube: Kube, stage: acts.Stage, names: list[str], told: dict[str, Any]) -> None:
+    """Each act in turn. One that fails is told with the pods' words, and the next is done; after `install` none is."""
+    failed = []
+    for name in names:
+        try:
+            if name in acts.WRITTEN_TO and not stage.space:
+                acts.equip(stage)
+            step(told, name, partial(acts.ACTS[name], stage))
+        except Failed as why:
+            failed.append(name)
+            told[name] = {"failed": str(why)}
+            print(f"{name} FAILED: {why}\n{kube.state()}", file=sys.stderr, flush=True)
+            _logs(kube)
+            if name == "install":
+                break
+    if failed:
+        raise Failed(", ".join(failed))
 
 
 def fake(arguments: argparse.Namespace, told: dict[str, Any]) -> None:

@@ -104,6 +104,7 @@ def test_pods_of_one_component_are_spread():
         (spread,) = deployment["spec"]["template"]["spec"]["topologySpreadConstraints"]
         assert spread["labelSelector"]["matchLabels"]["app.kubernetes.io/component"] == name
         assert spread["topologyKey"] == "topology.kubernetes.io/zone"
+        assert spread["nodeTaintsPolicy"] == "Honor", "else a node that is drained counts, and cannot be drained"
 
 
 def test_the_state_stays_when_the_release_goes():

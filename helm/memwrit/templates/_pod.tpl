@@ -89,6 +89,8 @@ topologySpreadConstraints:
       matchLabels:
         {{- include "memwrit.selector" (list $root .component) | nindent 8 }}
     matchLabelKeys: [pod-template-hash]
+    {{- /* A node that is being drained does not count: else what was evicted fits nowhere, and the budget lets no more go. */}}
+    nodeTaintsPolicy: Honor
 {{- end }}
 securityContext:
   runAsNonRoot: true
