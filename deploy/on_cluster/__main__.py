@@ -66,7 +66,7 @@ def _play(kube: Kube, stage: acts.Stage, names: list[str], told: dict[str, Any])
     for name in names:
         try:
             if name in acts.WRITTEN_TO and not stage.space:
-                acts.equip(stage)
+                step(told, "equip", partial(acts.equip, stage))
             step(told, name, partial(acts.ACTS[name], stage))
         except Failed as why:
             failed.append(name)

@@ -21,7 +21,8 @@ WRITTEN_TO = ("upgrade", "fail", "kills", "broker", "restore")
 
 @dataclass(slots=True)
 class Stage:
-    """The cluster, the hosts, and who writes. `promised`: every memory that was answered 201, in any act."""
+    """The cluster, the hosts, and who writes. `promised`: every memory that was answered 201, in any act. `books`: of
+    all writers there were; what an act promised that failed is reckoned with the next one."""
 
     kube: Kube
     hosts: Hosts
@@ -31,9 +32,12 @@ class Stage:
     space: str = ""
     promised: dict[str, str] = field(default_factory=dict)
     held: dict[str, str] = field(default_factory=dict)
+    books: list[Books] = field(default_factory=list)
 
     def writers(self) -> Writers:
-        return Writers(self.address, self.key, self.space)
+        made = Writers(self.address, self.key, self.space)
+        self.books.append(made.books)
+        return made
 
 
 def install(stage: Stage) -> Facts:
@@ -73,17 +77,16 @@ def run_as(stage: Stage) -> Facts:
 def upgrade(stage: Stage) -> Facts:
     """A rolling upgrade of everything while four writers write: nothing promised is lost, nothing is doubled."""
     stage.values["pod"] = {"annotations": {"upgraded": str(int(time.time()))}}
-    before = {each["metadata"]["uid"] for each in stage.kube.pods()}
+    before = _lasting(stage.kube)
     began = time.monotonic()
     with stage.writers() as writers:
         time.sleep(5)
         release.install(stage.kube, stage.values, stage.hosts.folder, verb="upgrade")
         took = round(time.monotonic() - began, 1)
         time.sleep(5)
-    kept = before & {each["metadata"]["uid"] for each in stage.kube.pods()}
-    if kept:
+    if kept := before & _lasting(stage.kube):
         raise Failed(f"{len(kept)} pods were not exchanged")
-    return {"seconds": took} | _reckon(stage, writers.books)
+    return {"seconds": took, "exchanged": len(before)} | _reckon(stage, writers.books)
 
 
 def fail(stage: Stage) -> Facts:
@@ -186,21 +189,23 @@ def uninstall(stage: Stage) -> Facts:
 # --- the books ---
 
 
-def equip(stage: Stage) -> None:
-    """A tenant, and a space, for the writers."""
+def equip(stage: Stage) -> Facts:
+    """A door, a tenant and a space for the writers. The door answers once kube-proxy has heard of it."""
     stage.address = stage.kube.address()
-    until(lambda: ask(stage.address, "", "GET", "/healthz")[0] == 200, "the writers' door", 60)
+    took = until(lambda: ask(stage.address, "", "GET", "/healthz")[0] == 200, "the writers' door", 60)
     stage.key = stage.key or release.admit_canary(stage.kube)
     status, made = ask(stage.address, stage.key, "POST", "/v1/spaces", {"name": "inventory"}, "space-1")
     if status not in (200, 201):
         raise Failed(f"no space: {status} {made}")
     stage.space = made["id"]
+    return {"door": stage.address, "open_after_s": took}
 
 
 def _reckon(stage: Stage, books: Books) -> Facts:
     """Every promise of every act so far is kept, and there is nothing that was not promised."""
-    stage.promised |= books.promised
-    stage.held |= books.held
+    for each in stage.books:
+        stage.promised |= each.promised
+        stage.held |= each.held
     if not books.promised:
         raise Failed(f"nothing was admitted: {dict(books.statuses)}")
     ids = list(stage.promised.values())
@@ -269,6 +274,15 @@ def _restarts(pods: list[dict[str, Any]]) -> int:
 
 def _back(kube: Kube, component: str, wanted: int) -> bool:
     return kube.ready(component) >= wanted
+
+
+def _lasting(kube: Kube) -> set[str]:
+    """The pods of Deployments, by their own ids; a Job's stay as they are."""
+    return {
+        each["metadata"]["uid"]
+        for each in kube.pods()
+        if each["metadata"]["ownerReferences"][0]["kind"] == "ReplicaSet"
+    }
 
 
 def _unready(kube: Kube) -> list[str]:
