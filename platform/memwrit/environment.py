@@ -55,6 +55,8 @@ def database(url: str) -> dict[str, Any]:
     port = options.pop("port", "") or str(parts.port or "")
     # Parameters are bound by the server: else other tenants' literals stand in pg_stat_activity.
     options |= {"server_side_binding": True, "connect_timeout": int(options.get("connect_timeout", 5))}
+    # Planning the same statements again and again was a third of the server's work on an admission.
+    options["prepare_threshold"] = whole("DATABASE_PREPARE_AFTER", 5) or None
     return {
         "ENGINE": "django.db.backends.postgresql",
         "NAME": unquote(parts.path.lstrip("/")),
