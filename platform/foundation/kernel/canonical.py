@@ -5,6 +5,7 @@ from typing import Any
 import orjson
 
 _LIMIT = 2**53
+_PLAIN = {str, bool, type(None)}
 
 
 class NotCanonical(ValueError):
@@ -33,7 +34,7 @@ def _check(value: Any) -> None:
             _check(item)
     elif isinstance(value, (list, tuple)):
         for item in value:
-            if type(item) is not str:
+            if type(item) not in _PLAIN:
                 _check(item)
     else:
         raise NotCanonical(type(value).__name__)

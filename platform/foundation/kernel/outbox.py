@@ -231,5 +231,4 @@ def _postpone(item_id: UUID, failure: str) -> None:
 
 
 def _nudge(work: UnitOfWork) -> None:
-    with connections[work.using].cursor() as cursor:
-        cursor.execute(f"NOTIFY {CHANNEL}")
+    work.cursor.execute(f"NOTIFY {CHANNEL}")

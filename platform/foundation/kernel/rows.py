@@ -73,9 +73,10 @@ def in_parts(ids: Iterable[UUID]) -> Iterator[list[UUID]]:
 
 def execute(statement: str, values: Sequence[Any] | Mapping[str, Any] = ()) -> list[tuple[Any, ...]]:
     """Run one statement in the open tenant transaction; its rows, if it has any. The tenant is the caller's to name."""
-    with connections[current_work().using].cursor() as cursor:
-        cursor.execute(statement, values)
-        return cursor.fetchall() if cursor.description else []
+    cursor = current_work().cursor
+    cursor.execute(statement, values)
+    # Not `cursor.description`, which describes every column anew.
+    return cursor.fetchall() if cursor.pgresult.nfields else []
 
 
 @cache

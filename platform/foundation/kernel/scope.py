@@ -26,14 +26,16 @@ _work: ContextVar["UnitOfWork | None"] = ContextVar("unit_of_work", default=None
 
 
 class UnitOfWork:
-    """One open tenant transaction: its tenant, its last statements and what follows its end.
+    """One open tenant transaction: its tenant, its cursor, its last statements and what follows its end.
 
-    Buffers are lists kept for the end of the transaction; a savepoint that rolls back truncates them.
+    The cursor is lent to one statement at a time, whose rows are read before the next. Buffers are lists kept for the
+    end of the transaction; a savepoint that rolls back truncates them.
     """
 
     def __init__(self, tenant_id: UUID, using: str) -> None:
         self.tenant_id = tenant_id
         self.using = using
+        self.cursor: Any = None
         self.state: dict[str, Any] = {}
         self.buffers: dict[str, list[Any]] = {}
         self._before_commit: list[Callable[[UnitOfWork], None]] = []
@@ -123,8 +125,8 @@ def tenant_transaction(using: str = "default", *, snapshot: bool = False) -> Ite
 def _run(work: UnitOfWork, *, snapshot: bool) -> Iterator[UnitOfWork]:
     committing = False
     try:
-        with transaction.atomic(using=work.using, durable=True):
-            _begin(work, snapshot=snapshot)
+        with transaction.atomic(using=work.using, durable=True), connections[work.using].cursor() as work.cursor:
+            _begin(work.cursor, work.tenant_id, snapshot=snapshot)
             yield work
             work.finish()
             committing = True
@@ -135,11 +137,10 @@ def _run(work: UnitOfWork, *, snapshot: bool) -> Iterator[UnitOfWork]:
         raise
 
 
-def _begin(work: UnitOfWork, *, snapshot: bool) -> None:
-    with connections[work.using].cursor() as cursor:
-        if snapshot:
-            cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
-        cursor.execute("SELECT set_config('app.tenant_id', %s, true)", [str(work.tenant_id)])
+def _begin(cursor: Any, tenant_id: UUID, *, snapshot: bool) -> None:
+    if snapshot:
+        cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+    cursor.execute("SELECT set_config('app.tenant_id', %s, true)", [str(tenant_id)])
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from django.db import InterfaceError, OperationalError, connections
+from django.db import InterfaceError, OperationalError
 
 from foundation.kernel.ids import uuid7
 from foundation.kernel.problems import Unavailable
@@ -35,8 +35,8 @@ class Row:
 def statements(using: str) -> Iterator[Any]:
     """A cursor in a transaction of the tenant's. A keyring that cannot be reached is `Unavailable`, nothing else."""
     try:
-        with tenant_transaction(using), connections[using].cursor() as cursor:
-            yield cursor
+        with tenant_transaction(using) as work:
+            yield work.cursor
     except (OperationalError, InterfaceError) as error:
         raise Unavailable("the keyring cannot be reached") from error
 

@@ -4,8 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from django.db import connections
-
 from foundation.kernel.scope import current_work
 from foundation.search.port import ACTIVE, Plan
 from foundation.search.rows import NEVER
@@ -20,8 +18,7 @@ class Clause:
 
 
 def execute_each(statement: str, rows: Sequence[Sequence[Any]]) -> None:
-    with connections[current_work().using].cursor() as cursor:
-        cursor.executemany(statement, rows)
+    current_work().cursor.executemany(statement, rows)
 
 
 def conjunction(clauses: Sequence[Clause], table: str = "") -> Clause:
