@@ -12,7 +12,7 @@ from foundation.kernel.ids import uuid7
 from foundation.kernel.outbox import enqueue_many
 from foundation.kernel.principal import Principal
 from foundation.kernel.problems import Problem, RateLimited, Rejected
-from foundation.kernel.rows import insert
+from foundation.kernel.rows import insert_together
 from foundation.kernel.scope import tenant_transaction
 from foundation.keyring import keys
 from foundation.rest import idempotency
@@ -183,11 +183,13 @@ def _insert(principal: Principal, kept: Sequence[Draft]) -> dict[UUID, Any]:
     refuse_undone([parent for draft in kept for parent in draft.judged.submission.parents])
     count(principal, Resource.MEMORIES, len(kept))
     births = [lifecycle.begin(draft.cube, act=_act(draft), principal=principal) for draft in kept]
-    insert([draft.cube for draft in kept])
-    insert([revision for revision, _ in births])
-    insert([draft.version for draft in kept])
     credit([(draft.judged, draft.admission) for draft in kept])
-    insert([draft.admission for draft in kept])
+    insert_together(
+        [draft.cube for draft in kept],
+        [revision for revision, _ in births],
+        [draft.version for draft in kept],
+        [draft.admission for draft in kept],
+    )
     link_subjects([draft.cube for draft in kept])
     for draft in kept:
         link_parents(draft.version, draft.judged.submission)

@@ -50,17 +50,34 @@ def first(model: type[models.Model], where: str, values: Sequence[Any] = (), *, 
 
 def insert(rows: Sequence[models.Model], *, ignore_conflicts: bool = False) -> None:
     """Insert rows of one model. What the database fills in by itself is not read back."""
-    if not 0 < len(rows) <= FEW:
-        if rows:
-            made = type(rows[0]).objects  # type: ignore[attr-defined]
-            made.bulk_create(rows, batch_size=MOST_ROWS, ignore_conflicts=ignore_conflicts)
-        return
+    if 0 < len(rows) <= FEW:
+        _insert_few([rows], ignore_conflicts)
+    elif rows:
+        made = type(rows[0]).objects  # type: ignore[attr-defined]
+        made.bulk_create(rows, batch_size=MOST_ROWS, ignore_conflicts=ignore_conflicts)
+
+
+def insert_together(*groups: Sequence[models.Model]) -> None:
+    """Insert rows of several models, a group each: where they are few by one statement, at whose end foreign keys are
+    checked."""
+    some = [rows for rows in groups if rows]
+    if sum(map(len, some)) > FEW:
+        for rows in some:
+            insert(rows)
+    elif some:
+        _insert_few(some)
+
+
+def _insert_few(groups: Sequence[Sequence[models.Model]], ignore_conflicts: bool = False) -> None:
     work = current_work()
     connection = connections[work.using]
-    statement, fields = _insertion(type(rows[0]), work.using, ignore_conflicts, len(rows))
-    values = [field.get_db_prep_save(field.pre_save(row, True), connection) for row in rows for field in fields]
-    execute(statement, values)
-    for row in rows:
+    counted = tuple((type(rows[0]), len(rows)) for rows in groups)
+    statement, fields = _insertion(counted, work.using, ignore_conflicts)
+    every = [(row, of) for rows, of in zip(groups, fields, strict=True) for row in rows]
+    execute(
+        statement, [field.get_db_prep_save(field.pre_save(row, True), connection) for row, of in every for field in of]
+    )
+    for row, _ in every:
         row._state.adding, row._state.db = False, work.using
 
 
@@ -107,14 +124,20 @@ def _converted(row: Sequence[Any], converters: Sequence[tuple[int, Converter]], 
 
 
 @cache
-def _insertion(model: type[models.Model], using: str, ignore_conflicts: bool, count: int) -> tuple[str, list[Any]]:
-    fields = [field for field in model._meta.concrete_fields if not field.db_returning]
-    columns = ", ".join(f'"{field.column}"' for field in fields)
-    one = ", ".join(_placeholder(field, using) for field in fields)
-    places = ", ".join(count * [f"({one})"])
+def _insertion(
+    counted: tuple[tuple[type[models.Model], int], ...], using: str, ignore_conflicts: bool
+) -> tuple[str, list[list[Any]]]:
+    fields = [[field for field in model._meta.concrete_fields if not field.db_returning] for model, _ in counted]
     ending = " ON CONFLICT DO NOTHING" if ignore_conflicts else ""
-    statement = f'INSERT INTO "{model._meta.db_table}" ({columns}) VALUES {places}{ending}'  # noqa: S608
-    return statement, fields
+    *before, last = [_one(model, of, using, count) + ending for (model, count), of in zip(counted, fields, strict=True)]
+    named = ", ".join(f"part{number} AS ({each})" for number, each in enumerate(before))
+    return f"WITH {named} {last}" if before else last, fields
+
+
+def _one(model: type[models.Model], fields: Sequence[Any], using: str, count: int) -> str:
+    columns = ", ".join(f'"{field.column}"' for field in fields)
+    places = ", ".join(count * [f"({', '.join(_placeholder(field, using) for field in fields)})"])
+    return f'INSERT INTO "{model._meta.db_table}" ({columns}) VALUES {places}'  # noqa: S608 — our text alone
 
 
 def _placeholder(field: Any, using: str) -> str:

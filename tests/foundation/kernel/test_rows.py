@@ -3,10 +3,12 @@
 from uuid import uuid4
 
 import pytest
+from django.db import IntegrityError
 
 from foundation.kernel import rows
 from foundation.kernel.models import WorkItem
-from foundation.kernel.scope import NoTenantTransaction, tenant_scope, tenant_transaction
+from foundation.kernel.scope import NoTenantTransaction, savepoint, tenant_scope, tenant_transaction
+from foundation.search.models import Swap
 
 
 def _item(number: int) -> WorkItem:
@@ -25,6 +27,25 @@ def test_more_rows_than_one_statement_takes_are_inserted(tenant):
     with tenant_transaction():
         rows.insert([_item(number) for number in range(6000)])  # of eleven columns and more
         assert WorkItem.objects.count() == 6000
+
+
+@pytest.mark.parametrize("count", [1, rows.FEW + 1])
+def test_rows_of_several_models_are_inserted_together(tenant, count):
+    with tenant_transaction():
+        rows.insert_together(
+            [_item(number) for number in range(count)], [], [Swap(old=1, new=2, cause="operator", least=0)]
+        )
+        assert WorkItem.objects.count() == count
+        assert Swap.objects.get().new == 2
+
+
+def test_one_row_that_is_refused_takes_with_it_what_was_to_be_inserted_together(tenant):
+    stands = _item(1)
+    with tenant_transaction():
+        rows.insert([stands])
+        with pytest.raises(IntegrityError), savepoint():
+            rows.insert_together([Swap(old=1, new=2, cause="operator", least=0)], [stands])
+        assert not Swap.objects.exists()
 
 
 def test_what_is_selected_is_what_the_model_reads(tenant):
