@@ -12,7 +12,7 @@ from foundation.kernel.scope import tenant_transaction
 from foundation.search import index
 from foundation.search.embedders import Vectors
 from foundation.search.engine import engine
-from foundation.search.port import Hit, Plan
+from foundation.search.port import Generation, Hit, Plan
 from governance import lifecycle, opening
 from governance.models import MemCube
 from governance.opening import Memory
@@ -59,9 +59,9 @@ class Gathered:
 def gather(principal: Principal, parts: Sequence[Submission], embeddings: Sequence[Vectors | None]) -> Gathered:
     """The evidence on each submission; none on one that could not be embedded."""
     keys = [lookup("source", part.provenance.source) for part in parts]
-    with tenant_transaction():
-        plans = [_plan(principal, part, each) for part, each in zip(parts, embeddings, strict=True)]
     with tenant_transaction(snapshot=True):
+        generation = index.asked()
+        plans = [_plan(principal, *each, generation) for each in zip(parts, embeddings, strict=True)]
         nearest, complete = _all_nearest(plans)
         rows = _rows(principal, {(hit.id, hit.version) for hits in nearest for hit in hits})
         known = voices({*keys, *(bytes(row.version.source_key) for row in rows)})
@@ -77,11 +77,20 @@ def _opened(memories: dict[Ref, Memory], hits: Sequence[Hit]) -> list[tuple[Memo
     return [(memories[place], hit) for hit in hits if (place := (hit.id, hit.version)) in memories]
 
 
-def _plan(principal: Principal, part: Submission, embedding: Vectors | None) -> Plan | None:
-    if embedding is None:
+def _plan(
+    principal: Principal, part: Submission, embedding: Vectors | None, generation: Generation | None
+) -> Plan | None:
+    if embedding is None or generation is None:
         return None
-    spaces, roles = reachable_spaces(principal), {principal.role}
-    return index.plan(part.searchable(), spaces=spaces, roles=roles, k=NEAREST, embedding=embedding, words=False)
+    return index.plan(
+        part.searchable(),
+        spaces=reachable_spaces(principal),
+        roles={principal.role},
+        k=NEAREST,
+        embedding=embedding,
+        words=False,
+        generation=generation,
+    )
 
 
 def _all_nearest(plans: Sequence[Plan | None]) -> tuple[list[list[Hit]], bool]:

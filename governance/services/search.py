@@ -14,11 +14,12 @@ from foundation.kernel.clock import now
 from foundation.kernel.ids import uuid7
 from foundation.kernel.principal import Principal
 from foundation.kernel.problems import Integrity
-from foundation.kernel.rows import insert, select
+from foundation.kernel.rows import insert_together, select
 from foundation.kernel.scope import tenant_transaction
 from foundation.keyring import keys
 from foundation.search import index
 from foundation.search.fusion import Fused
+from foundation.search.port import Generation
 from foundation.telemetry import instruments
 from governance import opening
 from governance.measured import searches
@@ -83,9 +84,11 @@ def search(principal: Principal, *, question: Question, through: Principal | Non
     """
     began, asker = perf_counter(), through or principal
     spaces = _spaces(asker, question)
-    policies, weights = _settings(spaces)
+    with tenant_transaction():
+        policies, weights = _settings(spaces)
+        generation = index.asked()
     asked = cleared(question.query, policies.values())
-    plan = _plan(asker, question, asked, spaces)
+    plan = _plan(asker, question, asked, spaces, generation)
     with tenant_transaction(snapshot=True):
         fused = index.search(plan)
         if not question.moment:
@@ -127,7 +130,13 @@ def _spaces(principal: Principal, question: Question) -> frozenset[UUID] | None:
     return frozenset(question.spaces)
 
 
-def _plan(principal: Principal, question: Question, asked: str, spaces: frozenset[UUID] | None) -> index.Plan:
+def _plan(
+    principal: Principal,
+    question: Question,
+    asked: str,
+    spaces: frozenset[UUID] | None,
+    generation: Generation | None,
+) -> index.Plan:
     subjects = find_subjects([lookup("subject", name, 32) for name in question.subjects]).values()
     return index.plan(
         asked,
@@ -140,15 +149,15 @@ def _plan(principal: Principal, question: Question, asked: str, spaces: frozense
         subjects=list(subjects) or ([UUID(int=0)] if question.subjects else ()),
         as_of=question.moment.as_of,
         known_at=question.moment.known_at,
+        generation=generation,
     )
 
 
 def _settings(spaces: frozenset[UUID] | None) -> tuple[dict[UUID, PiiPolicy], dict[UUID, float]]:
     """By space that is searched: the policy in force, and how much strength weighs."""
-    with tenant_transaction():
-        reached = ("deleted_at IS NULL", []) if spaces is None else ("id = ANY(%s)", [list(spaces)])
-        searched = select(Space, *reached)
-        found = pii_policies([space.pii_policy_id for space in searched])
+    reached = ("deleted_at IS NULL", []) if spaces is None else ("id = ANY(%s)", [list(spaces)])
+    searched = select(Space, *reached)
+    found = pii_policies([space.pii_policy_id for space in searched])
     policies = {space.id: found[space.pii_policy_id] for space in searched}
     return policies, {space.id: space.strength for space in searched}
 
@@ -236,11 +245,9 @@ def _keep(
     hits = [[str(cube_id), number, *told] for (cube_id, number), told in lines.items()]
     took = round((perf_counter() - began) * 1000)
     retrieval = Retrieval(id=uuid7(), principal_id=principal.id, at=now(), hits=hits, withheld=withheld, took_ms=took)
-    insert([retrieval])
-    insert(
-        [
-            RetrievalHit(retrieval_id=retrieval.id, memcube_id=cube_id, version=number)
-            for cube_id, number in sorted(lines)
-        ]
+    places = sorted(lines)
+    insert_together(
+        [retrieval],
+        [RetrievalHit(retrieval_id=retrieval.id, memcube_id=each, version=number) for each, number in places],
     )
     return retrieval

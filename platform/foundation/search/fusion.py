@@ -40,17 +40,19 @@ class Fused:
     @property
     def score(self) -> float:
         """What results are ordered by."""
-        return self.fused + sum(self.priors.values())
+        return self.fused + sum(self.priors.values()) if self.priors else self.fused
 
 
 def fuse(hits: Sequence[Hit], *, lexical_weight: float = LEXICAL_WEIGHT) -> list[Fused]:
-    """All candidates of both arms, best first; equal scores by id and version, so that every engine orders alike.
+    """All candidates of both arms, best first; equal scores by id and version, so that every engine orders alike."""
+    return ranked(unordered(hits, lexical_weight=lexical_weight))
 
-    A candidate that an arm did not bring counts as that arm's worst.
-    """
+
+def unordered(hits: Sequence[Hit], *, lexical_weight: float = LEXICAL_WEIGHT) -> list[Fused]:
+    """As `fuse`, in the order of `hits`. A candidate that an arm did not bring counts as that arm's worst."""
     lexical = _between_worst_and_best([hit.lexical for hit in hits])
     dense = _between_worst_and_best([hit.dense for hit in hits])
-    fused = [
+    return [
         Fused(
             id=hit.id,
             version=hit.version,
@@ -65,7 +67,6 @@ def fuse(hits: Sequence[Hit], *, lexical_weight: float = LEXICAL_WEIGHT) -> list
         )
         for hit, words, meaning in zip(hits, lexical, dense, strict=True)
     ]
-    return ranked(fused)
 
 
 def ranked(fused: Sequence[Fused]) -> list[Fused]:

@@ -30,8 +30,13 @@ def active(embedder: str, dim: int) -> Generation:
     Another embedder than the setting's may be active: `begin` a new generation to swap.
     """
     with tenant_transaction():
-        found = first(models.Generation, "state = %s", [_State.ACTIVE.value])
-        return _value(found or _first(embedder, dim))
+        return asked() or _value(_first(embedder, dim))
+
+
+def asked() -> Generation | None:
+    """The generation that is asked; None for a tenant of which nothing was ever indexed. Inside a transaction."""
+    found = first(models.Generation, "state = %s", [_State.ACTIVE.value])
+    return _value(found) if found else None
 
 
 def live() -> list[Generation]:

@@ -37,7 +37,7 @@ from foundation.search import blind, embedders, generations, port, questions
 from foundation.search.analysis import document_terms, query_marks, query_terms
 from foundation.search.embedders import Vectors
 from foundation.search.engine import engine
-from foundation.search.fusion import Fused, fuse
+from foundation.search.fusion import Fused, unordered
 from foundation.search.marks import Marks
 from foundation.search.port import Document, Generation, Plan
 from foundation.search.priors import with_priors
@@ -119,6 +119,11 @@ def written_to() -> list[Generation]:
     return generations.live()
 
 
+def asked() -> Generation | None:
+    """The generation to hand to `plan`, for whoever has a transaction open anyway; None: nothing was ever indexed."""
+    return generations.asked()
+
+
 def free_number() -> int:
     """The next generation's number: one whose key was not destroyed (as after the restore of an older database). That
     key stands when this returns. Outside any transaction."""
@@ -169,8 +174,7 @@ def plan(
     `embedding`: the question's own, where the caller has it (shape (dim,), by the embedder named `made_by`, else this
     deployment's); one by another embedder than the generation's is not used. Without
     `words` the question is asked by its meaning alone, which is what the nearest neighbours of a text are.
-    `generation`: another than the active one, where two are compared.
-    """
+    `generation`: the active one where it is known already, another where two are compared."""
     generation = generation or _active()
     key = _key_for_asking(generation)
     return Plan(
@@ -203,7 +207,7 @@ def search(plan: Plan) -> list[Fused]:
 
     Raises `Unavailable` while the index is being rebuilt. Ids only: who may see them is decided by the caller, again.
     """
-    return with_priors(fuse(engine().search(plan)))
+    return with_priors(unordered(engine().search(plan)))
 
 
 def lost() -> list[Generation]:

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from foundation.search.fusion import fuse
+from foundation.search.fusion import fuse, ranked, unordered
 from foundation.search.port import Hit
 
 
@@ -43,6 +43,13 @@ def test_the_order_does_not_depend_on_the_order_of_the_hits(pairs, random):
     shuffled = hits[:]
     random.shuffle(shuffled)
     assert fuse(hits) == fuse(shuffled)
+
+
+@given(scored)
+def test_what_is_fused_unordered_is_the_same_in_the_order_of_the_hits(pairs):
+    hits = [hit(number, *pair) for number, pair in enumerate(pairs)]
+    assert [one.id for one in unordered(hits)] == [one.id for one in hits]
+    assert ranked(unordered(hits)) == fuse(hits)
 
 
 @given(scored)

@@ -68,6 +68,14 @@ def test_the_searched_text_carries_day_and_speaker():
     assert searched_text("Hi.") == "Hi."
 
 
+def test_the_generation_that_is_asked_is_the_active_one_and_asking_for_it_makes_none(tenant):
+    with tenant_transaction():
+        assert index.asked() is None
+    write(entry("prefers the aisle seat"))
+    with tenant_transaction():
+        assert index.asked().number == 1
+
+
 def test_what_is_written_is_found_best_first(tenant):
     seat, dog = entry("prefers the aisle seat"), entry("walks the dog")
     write(seat, dog)
