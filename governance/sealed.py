@@ -4,7 +4,7 @@ import hashlib
 import hmac
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 from uuid import UUID
 
@@ -47,12 +47,14 @@ class Payload:
     reason: str | None = None
 
     def to_bytes(self) -> bytes:
-        return json.dumps(asdict(self), ensure_ascii=False, separators=(",", ":")).encode()
+        data = {each.name: getattr(self, each.name) for each in fields(self)}  # `asdict` would copy all of it
+        data["provenance"] = asdict(self.provenance)
+        return json.dumps(data, ensure_ascii=False, separators=(",", ":")).encode()
 
     @classmethod
     def from_bytes(cls, data: bytes) -> "Payload":
-        fields = json.loads(data)
-        return cls(**fields | {"provenance": Provenance(**fields["provenance"])})
+        told = json.loads(data)
+        return cls(**told | {"provenance": Provenance(**told["provenance"])})
 
 
 def place(cube: MemCube, version: Version, parents: Sequence[Parent], part: str) -> bytes:

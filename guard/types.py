@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from typing import Any
 from uuid import UUID
@@ -113,7 +113,7 @@ class Path:
     hints: tuple[str, ...] = ()
 
     def to_json(self) -> str:
-        data = asdict(self)
+        data = {each.name: getattr(self, each.name) for each in fields(self)}
         data["subjects"] = [str(subject) for subject in self.subjects]
         data["values"] = [[value.kind, value.text] for value in self.values]
         return json.dumps(data, sort_keys=True, separators=(",", ":"))

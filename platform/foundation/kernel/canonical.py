@@ -23,7 +23,7 @@ def canonical(value: Any) -> bytes:
 
 
 def _check(value: Any) -> None:
-    if value is None or isinstance(value, (str, bool)):
+    if type(value) in _PLAIN or isinstance(value, str):
         return
     if isinstance(value, int):
         if abs(value) >= _LIMIT:
