@@ -20,6 +20,9 @@ FEW = 16
 """Rows up to which an insert has a text of its own by their number; more are the models' own to insert."""
 MOST_ROWS = 2000
 """Rows of one such insert: a statement takes 65,535 parameters, so up to 32 columns."""
+MOST_VALUES = 50
+"""Values of one statement for several models: the driver remembers how it read a statement's text up to as many, and
+takes as long to read a longer one anew as two statements take."""
 MOST_ASKED = 5000
 """Ids that one statement is asked about."""
 Converter = Callable[[Any, Any, Any], Any]
@@ -58,14 +61,26 @@ def insert(rows: Sequence[models.Model], *, ignore_conflicts: bool = False) -> N
 
 
 def insert_together(*groups: Sequence[models.Model]) -> None:
-    """Insert rows of several models, a group each: where they are few by one statement, at whose end foreign keys are
-    checked."""
-    some = [rows for rows in groups if rows]
-    if sum(map(len, some)) > FEW:
-        for rows in some:
-            insert(rows)
-    elif some:
-        _insert_few(some)
+    """Insert rows of several models, a group each, by as few statements as pays; a foreign key between rows of one
+    statement is checked at its end."""
+    for together in _batches([rows for rows in groups if rows]):
+        if len(together) == 1:
+            insert(together[0])
+        else:
+            _insert_few(together)
+
+
+def _batches(groups: Iterable[Sequence[models.Model]]) -> Iterator[list[Sequence[models.Model]]]:
+    batch: list[Sequence[models.Model]] = []
+    values = 0
+    for rows in groups:
+        added = len(rows) * len(rows[0]._meta.concrete_fields)
+        if batch and values + added > MOST_VALUES:
+            yield batch
+            batch, values = [], 0
+        batch, values = [*batch, rows], values + added
+    if batch:
+        yield batch
 
 
 def _insert_few(groups: Sequence[Sequence[models.Model]], ignore_conflicts: bool = False) -> None:
