@@ -49,6 +49,13 @@ class ShortLived(Generic[K, V]):
             found = {name: self._held[name] for name in names if name in self._held}
         return {name: value for name, (read_at, value) in found.items() if read_at > end}
 
+    def one(self, name: K) -> V | None:
+        """As `get`, of one name; None where nothing is held."""
+        end = self.clock() - _USE_SECONDS
+        with self._lock:
+            read_at, value = self._held.get(name, (end, None))
+        return value if read_at > end else None
+
     def put(self, values: Mapping[K, V], *, read_at: float) -> None:
         """Hold `values`, whose sources were read at or after `read_at` of `clock()`."""
         with self._lock:

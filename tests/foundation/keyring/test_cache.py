@@ -29,9 +29,9 @@ def held(clock) -> ShortLived:
 def test_it_is_held_until_its_end_and_no_longer(held, clock):
     held.put({"a": 1}, read_at=clock())
     clock.now += 18.9
-    assert held.get(["a"]) == {"a": 1}
+    assert (held.get(["a"]), held.one("a")) == ({"a": 1}, 1)
     clock.now += 1.1
-    assert held.get(["a"]) == {}
+    assert (held.get(["a"]), held.one("a")) == ({}, None)
 
 
 def test_its_age_counts_from_the_reading_and_not_from_the_keeping(held, clock):
