@@ -232,7 +232,7 @@ def state() -> State:
     pin = watch.highest(current_work().tenant_id)
     oldest = Outbox.objects.order_by("seq").values_list("written_at", flat=True).first()
     stopped = Quarantine.objects.filter(lifted_at=None).values_list("reason", flat=True).first()
-    age = (now() - oldest).total_seconds() if oldest else 0.0
+    age = (current_work().began - oldest).total_seconds() if oldest else 0.0
     left_open = Lane.objects.filter(closed=False, seen_at__lt=now() - LEFT_OPEN).count()
     return State(pin.size if pin else 0, Outbox.objects.count(), age, stopped, left_open)
 

@@ -113,7 +113,7 @@ def write(
 ) -> None:
     """Number, chain, authenticate and insert rows in `lane` (borrowed if none is given), and see to its return."""
     lane = lane or pool.borrow(work.tenant_id)
-    at, key = now(), mac_key("outbox")
+    at, key = work.began, mac_key("outbox")
     n, chain, rows = lane.n, lane.chain, []
     work.after_abort(lambda unknown: None if unknown else pool.give_back(lane))
     for event_id, entry, pending in entries:
@@ -128,10 +128,11 @@ def write(
 
 def refuse_if_stopped() -> None:
     """Raises `Unavailable` for a tenant in quarantine, or whose oldest event has waited too long to be sequenced."""
-    ((apart, oldest),) = execute(_STANDING, {"tenant": current_work().tenant_id})
+    work = current_work()
+    ((apart, oldest),) = execute(_STANDING, {"tenant": work.tenant_id})
     if apart:
         raise Unavailable("The ledger is in quarantine.", retry_after=60)
-    if oldest is not None and (now() - oldest).total_seconds() > STALLED_AFTER:
+    if oldest is not None and (work.began - oldest).total_seconds() > STALLED_AFTER:
         raise Unavailable("The ledger is not being sequenced.", retry_after=10)
 
 

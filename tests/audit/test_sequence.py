@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+from datetime import timedelta
 
 import pytest
 from django.db import connections
@@ -23,6 +24,7 @@ from audit.selectors import detail, query_text
 from audit.sequencer import round as rounds
 from audit.services import sequence
 from audit.services.record import Change, record
+from foundation.kernel.clock import frozen, now
 from foundation.kernel.ids import uuid7
 from foundation.kernel.problems import Unavailable
 from foundation.kernel.scope import savepoint, tenant_scope, tenant_transaction
@@ -443,6 +445,14 @@ def test_writes_are_refused_when_the_outbox_is_not_drained(tenant, tamper):
     with pytest.raises(Unavailable):
         admit()
     tamper("DELETE FROM audit_outbox WHERE tenant_id = %s", tenant)
+
+
+@pytest.mark.parametrize("off", [timedelta(days=3), timedelta(days=-3)])
+def test_a_writer_whose_clock_is_wrong_neither_is_refused_nor_has_others_refused(tenant, off):
+    admit()
+    with frozen(now() + off):
+        admit()
+    admit()
 
 
 def test_a_heartbeat_closes_an_open_lane_within_five_seconds(tenant):

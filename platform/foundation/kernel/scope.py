@@ -7,6 +7,7 @@ row-level security then shows this tenant's rows and no others (`SET LOCAL`, so 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -27,6 +28,7 @@ _work: ContextVar["UnitOfWork | None"] = ContextVar("unit_of_work", default=None
 
 class UnitOfWork:
     """One open tenant transaction: its tenant, its cursor, its last statements and what follows its end.
+    `began` is by the database's clock, which all processes share.
 
     The cursor is lent to one statement at a time, whose rows are read before the next. Buffers are lists kept for the
     end of the transaction; a savepoint that rolls back truncates them.
@@ -36,6 +38,7 @@ class UnitOfWork:
         self.tenant_id = tenant_id
         self.using = using
         self.cursor: Any = None
+        self.began: datetime
         self.state: dict[str, Any] = {}
         self.buffers: dict[str, list[Any]] = {}
         self._before_commit: list[Callable[[UnitOfWork], None]] = []
@@ -126,7 +129,7 @@ def _run(work: UnitOfWork, *, snapshot: bool) -> Iterator[UnitOfWork]:
     committing = False
     try:
         with transaction.atomic(using=work.using, durable=True), connections[work.using].cursor() as work.cursor:
-            _begin(work.cursor, work.tenant_id, snapshot=snapshot)
+            _begin(work, snapshot=snapshot)
             yield work
             work.finish()
             committing = True
@@ -137,10 +140,11 @@ def _run(work: UnitOfWork, *, snapshot: bool) -> Iterator[UnitOfWork]:
         raise
 
 
-def _begin(cursor: Any, tenant_id: UUID, *, snapshot: bool) -> None:
+def _begin(work: UnitOfWork, *, snapshot: bool) -> None:
     if snapshot:
-        cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
-    cursor.execute("SELECT set_config('app.tenant_id', %s, true)", [str(tenant_id)])
+        work.cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+    work.cursor.execute("SELECT set_config('app.tenant_id', %s, true), now()", [str(work.tenant_id)])
+    _, work.began = work.cursor.fetchone()
 
 
 @contextmanager
