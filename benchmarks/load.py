@@ -123,14 +123,18 @@ class Guest(threading.Thread):
         self._ask("audit", lambda: self.auditor.get("/v1/audit/events?limit=20"))
 
     def roll_back(self) -> None:
-        """A revision of one of its memories, and back."""
+        """A revision of one of its memories, and back to what it was."""
         if not self.mine:
             return
         path = f"/v1/memories/{self.chance.choice(self.mine)}"
-        now = self._ask("read", lambda: self.agent.get(path))
-        change = {"labels": [f"turn:{self.chance.randrange(9)}"]}
+        was = self._ask("read", lambda: self.agent.get(path))
+        if was.status != 200:
+            return
+        change = {"content": text(self.chance)}
+        now = self._ask("revise", lambda: self.agent.patch(path, change, match=was.etag))
         if now.status == 200:
-            self._ask("revise", lambda: self.agent.patch(path, change, match=now.etag))
+            back = {"to_version": was.body["version"], "reason": "load"}
+            self._ask("roll back", lambda: self.officer.post(f"{path}:rollback", back, match=now.etag))
 
     def forget(self) -> None:
         if not self.mine:
