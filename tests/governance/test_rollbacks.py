@@ -86,6 +86,17 @@ def planned(officer, dry_run=False, **wanted):
     return plan_rollback(officer, wanted=Wanted(**wanted), reason="Compromised channel.", dry_run=dry_run)
 
 
+def it_is_nowhere_for(somebody, plan):
+    for act in (
+        lambda: execute(somebody, plan),
+        lambda: approve_rollback(somebody, rollback_id=plan.rollback.id),
+        lambda: reading.told(somebody, plan.rollback.id),
+        lambda: reading.handed_out(somebody, plan.rollback.id, before=None, limit=5),
+    ):
+        with pytest.raises(NotFound):
+            act()
+
+
 def execute(officer, plan):
     rollback = plan.rollback
     return execute_rollback(officer, rollback_id=rollback.id, expected_manifest=rollback.manifest)
@@ -478,14 +489,7 @@ def test_who_does_not_reach_all_of_it_can_order_none_of_it(agent, space, officer
         planned(narrow, ids=(derived.memory.cube.id,))
     plan = planned(officer, source="chat:bad")
     narrow = principal(agent.tenant_id, "admin", space.id)
-    for act in (
-        lambda: execute(narrow, plan),
-        lambda: approve_rollback(narrow, rollback_id=plan.rollback.id),
-        lambda: reading.told(narrow, plan.rollback.id),
-        lambda: reading.handed_out(narrow, plan.rollback.id, before=None, limit=5),
-    ):
-        with pytest.raises(NotFound):
-            act()
+    it_is_nowhere_for(narrow, plan)
     with tenant_transaction():
         assert [list(reading.rollbacks(each, state=None)) for each in (narrow, officer)] == [[], [plan.rollback]]
     execute(officer, plan)
@@ -500,14 +504,7 @@ def test_another_tenant_neither_sees_it_nor_is_touched_by_it(agent, space, offic
         stranger = principal(other_tenant, "admin")
         theirs = create_space(stranger, name="theirs")
         kept = admitted(principal(other_tenant, "agent", theirs.id), theirs, KETTLE, source="chat:bad")
-        for act in (
-            lambda: execute(stranger, plan),
-            lambda: approve_rollback(stranger, rollback_id=plan.rollback.id),
-            lambda: reading.told(stranger, plan.rollback.id),
-            lambda: reading.handed_out(stranger, plan.rollback.id, before=None, limit=5),
-        ):
-            with pytest.raises(NotFound):
-                act()
+        it_is_nowhere_for(stranger, plan)
     execute(officer, plan)
     drain()
     with tenant_scope(other_tenant):
