@@ -18,6 +18,7 @@ def main(package: str, arguments: Sequence[str]) -> int:
     for folder in (ROOT, ROOT / "platform"):
         if str(folder) not in sys.path:
             sys.path.insert(0, str(folder))
+    import_module("memwrit")  # says how many threads the linear algebra takes, before that is loaded
     if not arguments or not find_spec(f"{package}.{arguments[0]}"):
         print(f"usage: {package} NAME, one of: {', '.join(names(package))}", file=sys.stderr)
         return 2

@@ -1,6 +1,6 @@
 """What the guard is shown: the nearest admitted memories the writer may read, each with its source's weight."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -24,7 +24,7 @@ from guard.lessons.matching import Known as Lesson
 from guard.lessons.reading import at_writing
 from guard.selectors import in_force
 from guard.trust import Speaker, Voices, voices
-from guard.types import Calibration, Evidence, EvidenceItem, GuardPolicy, Ref
+from guard.types import Calibration, Evidence, EvidenceItem, GuardPolicy, Path, Ref
 from tenants.policy import reachable_spaces
 
 NEAREST = 16
@@ -67,9 +67,10 @@ def gather(principal: Principal, parts: Sequence[Submission], embeddings: Sequen
         known = voices({*keys, *(bytes(row.version.source_key) for row in rows)})
         (policy, own), lessons = in_force(), at_writing(principal)
     memories = {memory.place: memory for memory in opening.unseal_existing(rows)}
+    paths = {place: path_of(memory) for place, memory in memories.items()}
     near = [_opened(memories, hits) for hits in nearest]
     speakers = [(key, principal.id) for key in keys]
-    shown = [_shown(*each, known, own) for each in zip(parts, near, speakers, strict=True)]
+    shown = [_shown(*each, paths, known, own) for each in zip(parts, near, speakers, strict=True)]
     return Gathered(shown, policy, lessons, complete)
 
 
@@ -121,12 +122,17 @@ def _rows(principal: Principal, places: set[Ref]) -> list[opening.Row]:
 
 
 def _shown(
-    part: Submission, near: Sequence[tuple[Memory, Hit]], speaker: Speaker, known: Voices, own: Calibration
+    part: Submission,
+    near: Sequence[tuple[Memory, Hit]],
+    speaker: Speaker,
+    paths: Mapping[Ref, Path],
+    known: Voices,
+    own: Calibration,
 ) -> Shown:
     trust, memories = known.trust(speaker), [memory for memory, _ in near]
     writer = origin_of(part.provenance, speaker[1], _root(part), trust, known.first_seen(speaker, now()))
     *weighed, mine = weights(memories, known, writer)
-    items = tuple(_item(*each, weight, speaker) for each, weight in zip(near, weighed, strict=True))
+    items = tuple(_item(*each, paths, weight, speaker) for each, weight in zip(near, weighed, strict=True))
     others = {
         memory.place: speaker_of(memory)
         for memory, weight in zip(memories, weighed, strict=True)
@@ -139,10 +145,10 @@ def _root(part: Submission) -> str:
     return str(part.parents[0][0]) if part.parents else ""
 
 
-def _item(memory: Memory, hit: Hit, weight: Weight, speaker: Speaker) -> EvidenceItem:
+def _item(memory: Memory, hit: Hit, paths: Mapping[Ref, Path], weight: Weight, speaker: Speaker) -> EvidenceItem:
     return EvidenceItem(
         *memory.place,
-        path_of(memory),
+        paths[memory.place],
         _similarity(hit),
         weight.group,
         weight.trust,

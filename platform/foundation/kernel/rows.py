@@ -7,19 +7,22 @@ in every condition, as the models' manager has it, and row-level security says i
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from typing import Any
 from uuid import UUID
 
+from django.contrib.postgres.fields import ArrayField
 from django.db import connections, models
+from psycopg.adapt import PyFormat, Transformer
 
 from foundation.kernel.scope import current_work
 
-FEW = 16
-"""Rows up to which an insert has a text of its own by their number; more are the models' own to insert."""
+FEW = 4
+"""Rows up to which an insert has a text of its own by their number; more are sent column by column."""
 MOST_ROWS = 2000
-"""Rows of one such insert: a statement takes 65,535 parameters, so up to 32 columns."""
+"""Rows of one such insert."""
 MOST_VALUES = 50
 """Values of one statement for several models: the driver remembers how it read a statement's text up to as many, and
 takes as long to read a longer one anew as two statements take."""
@@ -55,9 +58,8 @@ def insert(rows: Sequence[models.Model], *, ignore_conflicts: bool = False) -> N
     """Insert rows of one model. What the database fills in by itself is not read back."""
     if 0 < len(rows) <= FEW:
         _insert_few([rows], ignore_conflicts)
-    elif rows:
-        made = type(rows[0]).objects  # type: ignore[attr-defined]
-        made.bulk_create(rows, batch_size=MOST_ROWS, ignore_conflicts=ignore_conflicts)
+    for start in range(0, len(rows), MOST_ROWS) if len(rows) > FEW else ():
+        _insert_many(rows[start : start + MOST_ROWS], ignore_conflicts)
 
 
 def insert_together(*groups: Sequence[models.Model]) -> None:
@@ -92,8 +94,37 @@ def _insert_few(groups: Sequence[Sequence[models.Model]], ignore_conflicts: bool
     execute(
         statement, [field.get_db_prep_save(field.pre_save(row, True), connection) for row, of in every for field in of]
     )
-    for row, _ in every:
-        row._state.adding, row._state.db = False, work.using
+    _mark_written([row for row, _ in every], work.using)
+
+
+def _insert_many(rows: Sequence[models.Model], ignore_conflicts: bool) -> None:
+    """A column is one value, however many rows there are: the statement stays short, and its plan is kept."""
+    work = current_work()
+    connection = connections[work.using]
+    statement, fields = _unnesting(type(rows[0]), work.using, ignore_conflicts)
+    columns = [[field.get_db_prep_save(field.pre_save(row, True), connection) for row in rows] for field in fields]
+    execute(
+        statement,
+        [
+            _literals(column, connection.connection) if isinstance(field, ArrayField) else column
+            for field, column in zip(fields, columns, strict=True)
+        ],
+    )
+    _mark_written(rows, work.using)
+
+
+def _literals(lists: Sequence[list[Any] | None], connection: Any) -> list[str | None]:
+    """Lists as PostgreSQL writes them: it would take an array of arrays apart to its last element."""
+    transformer = Transformer(connection)
+    return [
+        None if each is None else bytes(transformer.get_dumper(each, PyFormat.TEXT).dump(each) or b"{}").decode()
+        for each in lists
+    ]
+
+
+def _mark_written(rows: Iterable[models.Model], using: str) -> None:
+    for row in rows:
+        row._state.adding, row._state.db = False, using
 
 
 def in_parts(ids: Iterable[UUID]) -> Iterator[list[UUID]]:
@@ -142,11 +173,38 @@ def _converted(row: Sequence[Any], converters: Sequence[tuple[int, Converter]], 
 def _insertion(
     counted: tuple[tuple[type[models.Model], int], ...], using: str, ignore_conflicts: bool
 ) -> tuple[str, list[list[Any]]]:
-    fields = [[field for field in model._meta.concrete_fields if not field.db_returning] for model, _ in counted]
-    ending = " ON CONFLICT DO NOTHING" if ignore_conflicts else ""
+    fields = [_inserted(model) for model, _ in counted]
+    ending = _ending(ignore_conflicts)
     *before, last = [_one(model, of, using, count) + ending for (model, count), of in zip(counted, fields, strict=True)]
     named = ", ".join(f"part{number} AS ({each})" for number, each in enumerate(before))
     return f"WITH {named} {last}" if before else last, fields
+
+
+@cache
+def _unnesting(model: type[models.Model], using: str, ignore_conflicts: bool) -> tuple[str, list[Any]]:
+    fields = _inserted(model)
+    columns = ", ".join(f'"{field.column}"' for field in fields)
+    kinds = [_kind(field, using) for field in fields]
+    sent = ", ".join(f"%s::{'text' if kind.endswith('[]') else kind}[]" for kind in kinds)
+    read = ", ".join(
+        _placeholder(field, using).replace("%s", f'"{field.column}"::{kind}')
+        for field, kind in zip(fields, kinds, strict=True)
+    )
+    statement = f'INSERT INTO "{model._meta.db_table}" ({columns}) SELECT {read} FROM unnest({sent}) sent ({columns})'  # noqa: S608 — our text alone
+    return statement + _ending(ignore_conflicts), fields
+
+
+def _kind(field: Any, using: str) -> str:
+    """The column's type without its length: a cast to `varchar(64)` would cut off what an insert refuses."""
+    return re.sub(r"\(.*?\)", "", str(field.db_type(connections[using])))
+
+
+def _inserted(model: type[models.Model]) -> list[Any]:
+    return [field for field in model._meta.concrete_fields if not field.db_returning]
+
+
+def _ending(ignore_conflicts: bool) -> str:
+    return " ON CONFLICT DO NOTHING" if ignore_conflicts else ""
 
 
 def _one(model: type[models.Model], fields: Sequence[Any], using: str, count: int) -> str:

@@ -3,12 +3,13 @@
 from uuid import uuid4
 
 import pytest
-from django.db import IntegrityError
+from django.db import DataError, IntegrityError
 
 from foundation.kernel import rows
+from foundation.kernel.clock import now
 from foundation.kernel.models import WorkItem
 from foundation.kernel.scope import NoTenantTransaction, savepoint, tenant_scope, tenant_transaction
-from foundation.search.models import Swap
+from foundation.search.models import Entry, Swap
 
 
 def _item(number: int) -> WorkItem:
@@ -27,6 +28,43 @@ def test_more_rows_than_one_statement_takes_are_inserted(tenant):
     with tenant_transaction():
         rows.insert([_item(number) for number in range(6000)])  # of eleven columns and more
         assert WorkItem.objects.count() == 6000
+
+
+@pytest.mark.parametrize("count", [1, rows.FEW + 1])
+def test_lists_and_bytes_are_read_as_they_were_written(tenant, count):
+    written = [_entry(number) for number in range(count)]
+    with tenant_transaction():
+        rows.insert(written)
+        read = {entry.id: entry for entry in Entry.objects.all()}
+    assert len(read) == count
+    for entry in written:
+        assert read[entry.id].labels == ODD[: entry.version]
+        assert [bytes(each) for each in read[entry.id].subjects] == [b"\x00\\", b"\xff"]
+        assert bytes(read[entry.id].session) == b"{}" if entry.version % 2 else read[entry.id].session is None
+
+
+ODD = ['a"b', "c,d", "{e}", "NULL", "\\", "", "é "]
+
+
+def _entry(number: int) -> Entry:
+    ids = {name: uuid4() for name in ("id", "record_id", "space_id")}
+    times = dict.fromkeys(("recorded_at", "superseded_at", "valid_from", "valid_to", "expires_at"), now())
+    plain = {"revision": 1, "generation": 1, "version": number, "collection": "memory", "state": "active", "kind": "k"}
+    named = {"labels": ODD[:number], "subjects": [b"\x00\\", b"\xff"], "session": b"{}" if number % 2 else None}
+    return Entry(**ids, **times, **plain, **named)
+
+
+@pytest.mark.parametrize("count", [1, rows.FEW + 1])
+def test_what_is_too_long_for_its_column_is_refused_and_not_cut(tenant, count):
+    with tenant_transaction(), pytest.raises(DataError), savepoint():
+        rows.insert([WorkItem(kind="k" * 65, ref={}) for _ in range(count)])
+
+
+@pytest.mark.parametrize("count", [1, rows.FEW + 1])
+def test_a_time_that_is_left_to_the_database_is_its_own(tenant, count):
+    with tenant_transaction() as work:
+        rows.insert([WorkItem(kind="test.rows", ref={}, due=None) for _ in range(count)])
+        assert all(item.due >= work.began for item in WorkItem.objects.all())
 
 
 @pytest.mark.parametrize("count", [1, rows.FEW + 1])
