@@ -63,5 +63,6 @@ urlpatterns = [
     path("rollbacks/<uuid:id>:approve", rollbacks.RollbackApproval.as_view()),
     path("rollbacks/<uuid:id>:execute", rollbacks.RollbackExecution.as_view()),
     path("spaces/<uuid:id>:rollback", rollbacks.SpaceRollback.as_view()),
+    path("operations", erasure.Operations.as_view()),
     path("operations/<uuid:id>", erasure.OneOperation.as_view()),
 ]

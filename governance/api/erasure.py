@@ -119,6 +119,24 @@ def find_operation(operation_id: UUID) -> Operation:
     return row
 
 
+class Operations(Endpoint):
+    """Long work."""
+
+    acts = {"GET": "operation.read"}
+    queries = {"GET": shapes.StateListQuery}
+    answers = {"GET": {200: {"type": "object"}}}
+    operations = {"GET": "list_operations"}
+
+    def get(self, request: Request) -> Response:
+        """List it, newest first."""
+        pages = pager("operations", self.query)
+        with tenant_transaction():
+            rows = Operation.objects.all()
+            if "state" in self.query:
+                rows = rows.filter(state=self.query["state"])
+            return Response(pages.page(rows, rendering.operation).body())
+
+
 class OneOperation(Endpoint):
     """Long work."""
 

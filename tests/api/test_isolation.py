@@ -182,6 +182,7 @@ def test_every_look_is_an_event(worlds, method, route, act, allowed):
         "/v1/retention_policies",
         "/v1/erasure_requests",
         "/v1/rollbacks",
+        "/v1/operations",
         "/v1/api_keys",
         "/v1/audit/events?act=memory.admit",
     ],

@@ -59,6 +59,8 @@ def test_a_rollback_from_its_plan_to_its_report(world):
         assert world.officer.get(f"/v1/audit/proofs/{event_id}").status == 200
     assert [each["id"] for each in world.officer.get("/v1/rollbacks?state=done").json["data"]] == [plan["id"]]
     assert world.officer.get("/v1/rollbacks?state=planned").json["data"] == []
+    assert [each["id"] for each in world.officer.get("/v1/operations?state=done").json["data"]] == [started.json["id"]]
+    assert world.officer.get("/v1/operations?state=failed").json["data"] == []
 
 
 def test_a_dry_run_is_kept_nowhere(world):
