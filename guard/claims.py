@@ -39,31 +39,55 @@ class Comparison:
     strength: float = 0.0
 
 
-def claimed(path: Path, asked: About, kind: ValueKind) -> frozenset[TypedValue]:
-    """Values of a kind that the question did not already name; of names, full ones where a person is asked for, of
-    numbers those that count what the question counts, where there are any. A word made from a name ("Roman") stands
-    for it where nothing else does.
+@dataclass(frozen=True, slots=True)
+class Claims:
+    """Values of one kind that the question did not already name, and, of names, those that are made into words
+    ("Roman") and stand for a name where nothing else does. No background is left out yet.
     """
+
+    found: frozenset[TypedValue]
+    made: frozenset[TypedValue] = frozenset()
+
+    def among(self, kind: ValueKind, asked: About) -> frozenset[TypedValue]:
+        """What may be the answer: of names, full ones where a person is asked for, of numbers those that count what
+        the question counts, where there are any.
+        """
+        found = self.found - asked.background if asked.background else self.found
+        if kind is ValueKind.ENTITY and (asked.kin or not found):
+            found |= self.made - asked.background
+        if kind is ValueKind.ENTITY and asked.person:
+            return frozenset(value for value in found if " " in value.text) or found
+        if kind is ValueKind.NUM:
+            return frozenset(value for value in found if value.text.partition(" ")[2] in asked.words) or found
+        return found
+
+
+def claims_of(path: Path, asked: About, kind: ValueKind) -> Claims:
+    """What a record says of a kind beside what the question names."""
     found = _fresh((part for value in path.values if value.kind is kind for part in _parts(value)), asked)
-    if kind is ValueKind.ENTITY and (asked.kin or not found):
-        made = (TypedValue(kind, value.text) for value in path.values if value.kind is ValueKind.WORD)
-        found |= _fresh(made, asked)
-    if kind is ValueKind.ENTITY and asked.person:
-        return frozenset({value for value in found if " " in value.text} or found)
-    if kind is ValueKind.NUM:
-        return frozenset({value for value in found if value.text.partition(" ")[2] in asked.words} or found)
-    return frozenset(found)
+    if kind is not ValueKind.ENTITY:
+        return Claims(found)
+    made = (TypedValue(kind, value.text) for value in path.values if value.kind is ValueKind.WORD)
+    return Claims(found, _fresh(made, asked))
 
 
-def _fresh(values: Iterable[TypedValue], asked: About) -> set[TypedValue]:
-    return {value for value in values if not _named(value, asked) and value not in asked.background}
+def claimed(path: Path, asked: About, kind: ValueKind) -> frozenset[TypedValue]:
+    """Values of a kind that may answer the question."""
+    return claims_of(path, asked, kind).among(kind, asked)
+
+
+def _fresh(values: Iterable[TypedValue], asked: About) -> frozenset[TypedValue]:
+    return frozenset(value for value in values if not _named(value, asked))
+
+
+_JOINED = re.compile(r" (?:and|&) ")
 
 
 def _parts(value: TypedValue) -> list[TypedValue]:
     """Two names joined by "and" are two names."""
-    if value.kind is not ValueKind.ENTITY or not re.search(r" (?:and|&) ", value.text):
+    if value.kind is not ValueKind.ENTITY or not _JOINED.search(value.text):
         return [value]
-    return [TypedValue(value.kind, part) for part in re.split(r" (?:and|&) ", value.text)]
+    return [TypedValue(value.kind, part) for part in _JOINED.split(value.text)]
 
 
 def _named(value: TypedValue, asked: About) -> bool:
@@ -98,23 +122,34 @@ def compare(one: Path, other: Path, asked: About | None = None) -> Comparison:
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """A record as one question sees it, read once and compared often: how far it is on the `topic` (0 to 1), and the
-    values it offers, by kind.
+    """A record as one question sees it, read once and compared often: how far it is on the `topic` (0 to 1), what it
+    claims and the values it `offers`, by kind, and the words in which it may answer (`rest`).
     """
 
     path: Path
     topic: float
+    claims: Mapping[ValueKind, Claims]
     offers: Mapping[ValueKind, frozenset[TypedValue]]
+    words: frozenset[str]
+    rest: frozenset[str]
 
     @property
     def answers(self) -> frozenset[TypedValue]:
         """The values with which it can answer: those of the first kind it offers any of."""
         return next((found for found in self.offers.values() if found), frozenset())
 
+    def within(self, asked: About) -> Taken:
+        """The same record for the same question, with what `asked` says is background and setting left out."""
+        offers = {kind: claims.among(kind, asked) for kind, claims in self.claims.items()}
+        rest = self.words - asked.words - asked.setting
+        return Taken(self.path, self.topic, self.claims, offers, self.words, rest)
+
 
 def taken(path: Path, asked: About) -> Taken:
     kinds = asked.kinds or (ValueKind.ENTITY, ValueKind.NUM, ValueKind.DATE)
-    return Taken(path, on_topic(path, asked), {kind: claimed(path, asked, kind) for kind in kinds})
+    claims = {kind: claims_of(path, asked, kind) for kind in kinds}
+    words = frozenset(path.relation)
+    return Taken(path, on_topic(path, asked), claims, {}, words, frozenset()).within(asked)
 
 
 def compare_taken(one: Taken, other: Taken, asked: About) -> Comparison:
@@ -149,13 +184,10 @@ def on_topic(path: Path, asked: About) -> float:
     """Share of the question's words the memory takes up."""
     if not asked.words:
         return 0.0
-    known = set(path.relation) | set(path.question)
-    known |= {
-        word
-        for value in path.values
-        for word in (_spelt(value) if value.kind is ValueKind.DATE else words_of(value.text))
-    }
-    return len(asked.words & known) / len(asked.words)
+    known = asked.words.intersection(path.relation) | asked.words.intersection(path.question)
+    for value in path.values:
+        known |= asked.words.intersection(_spelt(value) if value.kind is ValueKind.DATE else words_of(value.text))
+    return len(known) / len(asked.words)
 
 
 def _spelt(date: TypedValue) -> Iterable[str]:
@@ -177,11 +209,11 @@ def _answers(one: Taken, other: Taken, asked: About) -> Comparison:
         return _polarities(one.path, other.path, asked, strength)
     for kind, left in one.offers.items():
         if left and (right := other.offers[kind]):
-            return Comparison(_slot(one.path, other.path, left, right), strength)
-    return _plain_words(one.path, other.path, asked, strength)
+            return Comparison(_slot(one, other, left, right), strength)
+    return _plain_words(one, other, strength)
 
 
-def _slot(one: Path, other: Path, left: frozenset[TypedValue], right: frozenset[TypedValue]) -> Relation:
+def _slot(one: Taken, other: Taken, left: frozenset[TypedValue], right: frozenset[TypedValue]) -> Relation:
     """A value in common is agreement, unless the texts are one text with that very slot changed."""
     shared = bool(left & right) or any(same_answer(value, rival) for value in left for rival in right)
     if shared and not (_reworded(one, other) and _apart(left, right) and _apart(right, left)):
@@ -189,9 +221,9 @@ def _slot(one: Path, other: Path, left: frozenset[TypedValue], right: frozenset[
     return Relation.CONFLICT
 
 
-def _reworded(one: Path, other: Path) -> bool:
+def _reworded(one: Taken, other: Taken) -> bool:
     """Word for word the same but for one place."""
-    mine, theirs = set(one.relation), set(other.relation)
+    mine, theirs = one.words, other.words
     return len(mine & theirs) >= 5 and max(len(mine - theirs), len(theirs - mine)) <= 2
 
 
@@ -233,23 +265,18 @@ def denies(path: Path, asked: About) -> bool:
     return bool(no & (asked.words - names or asked.words)) or (asked.both and "sets-apart" in path.hints)
 
 
-def _plain_words(one: Path, other: Path, asked: About, strength: float) -> Comparison:
+def _plain_words(one: Taken, other: Taken, strength: float) -> Comparison:
     """Answers that are no names or numbers ("the midpiece"): two texts on one question share its uncommon word, or
     much besides the question's words; or they differ.
     """
     if strength < 0.5:
         return Comparison(Relation.UNRELATED)
-    left, right = (set(path.relation) - asked.words - asked.setting for path in (one, other))
+    left, right = one.rest, other.rest
     shared = left & right
-    if _reworded(one, other) and left - right and right - left:
+    if left != right and _reworded(one, other) and left - right and right - left:
         return Comparison(Relation.CONFLICT, strength)
-    agree = shared & uncommon(one) or len(shared) >= max(2, PLAIN_SHARE * min(len(left), len(right)))
+    agree = shared - common_words() or len(shared) >= max(2, PLAIN_SHARE * min(len(left), len(right)))
     return Comparison(Relation.AGREE if agree else Relation.CONFLICT, strength)
-
-
-def uncommon(path: Path) -> frozenset[str]:
-    """The words of a record that are not everybody's."""
-    return frozenset(path.relation) - common_words()
 
 
 PLAIN_SHARE = 0.25

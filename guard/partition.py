@@ -8,8 +8,9 @@ agreement counts for neither.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 
 from guard.claims import (
     MARGIN,
@@ -20,15 +21,16 @@ from guard.claims import (
     about,
     compare,
     compare_taken,
-    on_topic,
     same_answer,
     taken,
-    uncommon,
 )  # fmt: skip
 from guard.types import Path, Shape, TypedValue, ValueKind
+from guard.values import common_words
 
 Relations = Mapping[tuple[int, int], Relation]
 Answers = Sequence[frozenset[TypedValue]]
+Said = Mapping[int, frozenset[TypedValue]]
+Shared = Callable[[int, int], frozenset[TypedValue]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,9 +43,11 @@ class Voice:
 
 def relations_of(voices: Sequence[Voice], query: str = "") -> Relations:
     """The relation of every pair, both ways; it depends on the records and the query, not on their order."""
-    asked = _with_background(about(query), [voice.path for voice in voices]) if query else About()
-    found: dict[tuple[int, int], Relation] = {}
+    asked = about(query) if query else About()
     seen = [taken(voice.path, asked) for voice in voices] if asked.words else []
+    if (narrowed := _with_background(asked, seen)) is not asked:
+        asked, seen = narrowed, [each.within(narrowed) for each in seen]
+    found: dict[tuple[int, int], Relation] = {}
     for left in range(len(voices)):
         for right in range(left):
             related = (
@@ -57,74 +61,86 @@ def relations_of(voices: Sequence[Voice], query: str = "") -> Relations:
 
 def _waived(found: Relations, count: int) -> Relations:
     """A contradiction between two records that agree with the same two others, who agree as well, was misread."""
-    friends = [{other for other in range(count) if found.get((one, other)) is Relation.AGREE} for one in range(count)]
-    return {
-        (one, other): Relation.UNRELATED
-        if relation is Relation.CONFLICT
-        and any(friends[third] & friends[one] & friends[other] for third in friends[one] & friends[other])
-        else relation
-        for (one, other), relation in found.items()
-    }
+    friends: list[set[int]] = [set() for _ in range(count)]
+    for (one, other), relation in found.items():
+        if relation is Relation.AGREE:
+            friends[one].add(other)
+    conflicts = [pair for pair, relation in found.items() if relation is Relation.CONFLICT and pair[0] < pair[1]]
+    misread = [pair for pair in conflicts if _have_two_in_common(*pair, friends)]
+    return {**found, **dict.fromkeys([*misread, *(pair[::-1] for pair in misread)], Relation.UNRELATED)}
 
 
-def _with_background(asked: About, paths: Sequence[Path]) -> About:
+def _have_two_in_common(one: int, other: int, friends: Sequence[set[int]]) -> bool:
+    common = friends[one] & friends[other]
+    return len(common) > 1 and any(friends[third] & common for third in common)
+
+
+def _with_background(asked: About, seen: Sequence[Taken]) -> About:
     """What all on the topic say is their setting if, without it, each still has an answer and most of those agree."""
-    topical = [path for path in paths if path.shape is not Shape.EPISODE and on_topic(path, asked) >= ON_TOPIC]
-    if len(topical) < 3:
+    before = [each for each in seen if each.path.shape is not Shape.EPISODE and each.topic >= ON_TOPIC]
+    if len(before) < 3:
         return asked
-    first, *rest = (frozenset(path.values) for path in topical)
+    first, *rest = (frozenset(each.path.values) for each in before)
     common = _shared(first, *rest)
-    everywhere = [common, *(_shared(values, common) for values in rest)]
-    setting = frozenset.intersection(*(frozenset(path.relation) for path in topical))
-    narrowed = replace(asked, background=frozenset[TypedValue]().union(*everywhere), setting=setting)
-    before, after = ([taken(path, about_it) for path in topical] for about_it in (asked, narrowed))
-    typed = all(each.answers for each in before)
-    left = [each.answers for each in after] if typed else _said(after, narrowed)
+    everywhere = common.union(*(_shared(values, common) for values in rest)) if common else common
+    setting = frozenset.intersection(*(each.words for each in before))
+    if not everywhere and not setting:
+        return asked
+    narrowed = replace(asked, background=everywhere, setting=setting)
+    after = [each.within(narrowed) for each in before]
+    left = [each.answers for each in after] if all(each.answers for each in before) else _said(after)
     return narrowed if all(left) and _sided(left) else asked
 
 
 def _sided(said: Answers) -> bool:
     """Whether most records, but not all, have one answer in common: those are one side, the others the other."""
-    backed = (sum(bool(_shared(frozenset({value}), other)) for other in said) for each in said for value in each)
+    backed = (sum(_answered(value, other) for other in said) for value in frozenset().union(*said))
     return any(len(said) < 2 * count < 2 * len(said) for count in backed)
 
 
-def _said(seen: Sequence[Taken], asked: About) -> Answers:
+def _answered(value: TypedValue, answers: frozenset[TypedValue]) -> bool:
+    """Whether any of the answers is the same as the value; only a number is ever the same as one of another kind."""
+    if value in answers:
+        return True
+    kind = value.kind
+    number = kind is ValueKind.NUM
+    return any(same_answer(value, rival) for rival in answers if number or rival.kind is kind)
+
+
+def _said(seen: Sequence[Taken]) -> Answers:
     """Every record's possible answers, all of one sort: values of the kind asked for, or else uncommon words."""
     typed = [each.answers for each in seen]
     if all(typed):
         return typed
-    return [
-        frozenset(TypedValue(ValueKind.WORD, word) for word in uncommon(each.path) - asked.words - asked.setting)
-        for each in seen
-    ]
+    return [frozenset(TypedValue(ValueKind.WORD, word) for word in each.rest - common_words()) for each in seen]
 
 
 def _undercut(found: Relations, voices: Sequence[Voice], seen: Sequence[Taken], asked: About) -> Relations:
     near = [place for place, each in enumerate(seen) if each.path.shape is not Shape.EPISODE and each.topic >= ON_TOPIC]
-    said = dict(zip(near, _said([seen[place] for place in near], asked), strict=True))
+    said = dict(zip(near, _said([seen[place] for place in near]), strict=True))
+    shared = cache(lambda one, other: _shared(said[one], said[other]))
     loose = {
         (one, other)
         for (one, other), relation in found.items()
-        if relation is Relation.AGREE and one in said and other in said and _divided(one, other, said, voices)
+        if relation is Relation.AGREE and one in said and other in said and _divided(one, other, said, voices, shared)
     }
     return {
         pair: Relation.DOUBT if pair in loose or pair[::-1] in loose else relation for pair, relation in found.items()
     }
 
 
-def _divided(one: int, other: int, said: Mapping[int, frozenset[TypedValue]], voices: Sequence[Voice]) -> bool:
-    """Whether `one` agrees with `other` on one value and with a third record on another that neither of them shares."""
+def _divided(one: int, other: int, said: Said, voices: Sequence[Voice], shared: Shared) -> bool:
+    """Whether `one` agrees with `other` on one value and with a third record on another that neither of them shares.
+    `shared` tells what the first of two says that the second says too.
+    """
     weaker = min(voices[one].trust, voices[other].trust)
     thirds = [third for third in said if third not in (one, other) and MARGIN * voices[third].trust > weaker]
-    common = _shared(said[one], said[other]) if thirds else frozenset()
-    if not common or not said[other] - _shared(said[other], said[one]):
+    common = shared(one, other) if thirds else frozenset()
+    if not common or not said[other] - shared(other, one):
         return False
-    return any(_shared(said[one] - common, said[third]) and not _shared(said[other], said[third]) for third in thirds)
+    return any(shared(one, third) - common and not shared(other, third) for third in thirds)
 
 
 def _shared(one: frozenset[TypedValue], *others: frozenset[TypedValue]) -> frozenset[TypedValue]:
     """Those of the first that all others have too."""
-    return frozenset(
-        value for value in one if all(any(same_answer(value, rival) for rival in other) for other in others)
-    )
+    return frozenset(value for value in one if all(_answered(value, other) for other in others))

@@ -8,7 +8,7 @@ or that the memory is its owner's to state. Who speaks on both sides of a claim 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from itertools import pairwise
 from urllib.parse import urlsplit
@@ -67,65 +67,70 @@ def standing(hits: Sequence[ReadHit], query: str = "") -> list[Standing]:
     A hit's standing depends on the other hits and the query alone, not on their order.
     """
     relations = relations_of([Voice(hit.path, hit.trust) for hit in hits], query)
-    return [_stand(index, hits, relations) for index in range(len(hits))]
+    sides = _sides(relations, len(hits))
+    return [_stand(index, hits, sides) for index in range(len(hits))]
 
 
-def _stand(index: int, hits: Sequence[ReadHit], relations: Relations) -> Standing:
-    hit = hits[index]
-    with_it = [other for other in range(len(hits)) if other != index and relations[index, other] is Relation.AGREE]
-    rivals = {other for other in range(len(hits)) if other != index and relations[index, other] is Relation.CONFLICT}
-    rivals |= {
-        other
-        for friend in with_it
-        for other in range(len(hits))
-        if other not in (index, friend) and relations[friend, other] is Relation.CONFLICT
-    }
-    rivals -= {other for other in rivals if _corrected(hits[other], hit)}
-    agreeing = [other for other in with_it if other not in rivals]
-    friends = [hits[other] for other in agreeing]
-    witnesses = {hits[other].group for other in agreeing if not _on_both_sides(index, other, hits, relations)}
-    against = _weigh(hits[other] for other in rivals if hits[other].group != hit.group)
-    backing = _weigh([hit, *friends])
-    doubts = _weigh(hits[other] for other in _doubting(index, hits, relations) if other not in with_it)
+@dataclass(frozen=True, slots=True)
+class _Side:
+    """How the others relate to one hit, by their places among the hits, in order: each stands in one list at most."""
+
+    agree: list[int] = field(default_factory=list)
+    conflict: list[int] = field(default_factory=list)
+    doubt: list[int] = field(default_factory=list)
+
+
+def _sides(relations: Relations, count: int) -> list[_Side]:
+    sides = [_Side() for _ in range(count)]
+    for (one, other), relation in relations.items():
+        if relation is Relation.AGREE:
+            sides[one].agree.append(other)
+        elif relation is Relation.CONFLICT:
+            sides[one].conflict.append(other)
+        elif relation is Relation.DOUBT:
+            sides[one].doubt.append(other)
+    return sides
+
+
+def _stand(index: int, hits: Sequence[ReadHit], sides: Sequence[_Side]) -> Standing:
+    hit, side = hits[index], sides[index]
+    against_it = {other for one in (index, *side.agree) for other in sides[one].conflict}
+    # One source saying something new about what it said before has changed its mind; that is no dispute.
+    rivals = {other for other in against_it if hits[other].group != hit.group}
+    agreeing = [other for other in side.agree if other not in rivals]
+    witnesses = {hits[other].group for other in agreeing if not _on_both_sides(index, other, hits, sides)}
+    against = _weigh(hits[other] for other in rivals)
+    backing = _weigh([hit, *(hits[other] for other in agreeing)])
     mark = _mark(hit, {hit.group, *witnesses}, backing, against)
-    if mark is Mark.SETTLED and not _own(hit) and backing < MARGIN * doubts:
+    if mark is Mark.SETTLED and not _own(hit) and backing < MARGIN * _doubts(index, hits, sides):
         mark = Mark.PROVISIONAL
-    disputed = (
-        tuple(sorted(hits[other].id for other in rivals if hits[other].group != hit.group))
-        if mark is Mark.DISPUTED
-        else ()
-    )
+    disputed = tuple(sorted(hits[other].id for other in rivals)) if mark is Mark.DISPUTED else ()
     return Standing(hit.id, hit.version, mark, round(hit.trust, 3), disputed)
 
 
-def _on_both_sides(index: int, friend: int, hits: Sequence[ReadHit], relations: Relations) -> bool:
+def _on_both_sides(index: int, friend: int, hits: Sequence[ReadHit], sides: Sequence[_Side]) -> bool:
     """Whether the source of one of two records that agree also contradicts the other: then its agreement is worth
     nothing, for of many wordings of a lie one always agrees with the truth by chance.
     """
-    return _contradicts(index, friend, hits, relations) or _contradicts(friend, index, hits, relations)
+    return _contradicts(index, friend, hits, sides) or _contradicts(friend, index, hits, sides)
 
 
-def _contradicts(one: int, other: int, hits: Sequence[ReadHit], relations: Relations) -> bool:
+def _contradicts(one: int, other: int, hits: Sequence[ReadHit], sides: Sequence[_Side]) -> bool:
     """Whether another record of the group of `one` answers otherwise than `other`: by a voice of like trust, for a
     borrowed name must not silence its owner.
     """
     mine = hits[one]
     return any(
-        third.group == mine.group and MARGIN * third.trust > mine.trust
-        for place, third in enumerate(hits)
-        if relations.get((place, other)) in (Relation.CONFLICT, Relation.DOUBT)
+        hits[third].group == mine.group and MARGIN * hits[third].trust > mine.trust
+        for third in (*sides[other].conflict, *sides[other].doubt)
     )
 
 
-def _doubting(index: int, hits: Sequence[ReadHit], relations: Relations) -> list[int]:
-    """Those of other groups who say something else from farther off: enough not to settle a claim, too little to
-    dispute it.
+def _doubts(index: int, hits: Sequence[ReadHit], sides: Sequence[_Side]) -> float:
+    """What those of other groups weigh who say something else from farther off: enough not to settle a claim, too
+    little to dispute it.
     """
-    return [
-        other
-        for other in range(len(hits))
-        if relations.get((index, other)) is Relation.DOUBT and hits[other].group != hits[index].group
-    ]
+    return _weigh(hits[other] for other in sides[index].doubt if hits[other].group != hits[index].group)
 
 
 def _mark(hit: ReadHit, groups: set[str], backing: float, against: float) -> Mark:
@@ -158,18 +163,19 @@ def _needs_owner(hit: ReadHit) -> bool:
     )
 
 
-def _corrected(other: ReadHit, hit: ReadHit) -> bool:
-    """One source saying something new about what it said before has changed its mind; that is no dispute."""
-    return other.group == hit.group
-
-
 def _weigh(hits: Iterable[ReadHit]) -> float:
     """Trust, once per group, by its most trusted record; all new groups together count for little more than one."""
     best: dict[str, float] = {}
     for hit in hits:
-        best[hit.group] = max(best.get(hit.group, 0.0), hit.trust)
-    fresh = [trust for trust in best.values() if trust <= NEW_SOURCE]
-    return sum(trust for trust in best.values() if trust > NEW_SOURCE) + min(NEWCOMERS_CAP, sum(fresh))
+        if hit.trust > best.get(hit.group, 0.0):
+            best[hit.group] = hit.trust
+    known = fresh = 0.0
+    for trust in best.values():
+        if trust > NEW_SOURCE:
+            known += trust
+        else:
+            fresh += trust
+    return known + min(NEWCOMERS_CAP, fresh)
 
 
 def source_trust(history: SourceHistory) -> float:
