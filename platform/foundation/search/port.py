@@ -9,7 +9,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import IntEnum, StrEnum
-from typing import Protocol
+from types import MappingProxyType
+from typing import NamedTuple, Protocol
 from uuid import UUID
 
 from foundation.search.embedders import Vectors
@@ -19,6 +20,7 @@ ACL = "acl:"  # a label `acl:<role>` restricts a record to the roles so named
 REMOVE = "search.remove"  # the outbox's kind of a removal that an engine owes
 SCRUB = "search.scrub"  # and of taking removed bytes off the disk
 ACTIVE = "active"  # the one state that is ever found
+NO_WORDS: Mapping[int, float] = MappingProxyType({})
 
 
 class Collection(StrEnum):
@@ -139,9 +141,9 @@ class Plan:
         return self.as_of is not None or self.known_at is not None
 
 
-@dataclass(frozen=True, slots=True)
-class Hit:
-    """A candidate: its scores as the arms gave them (None: the arm did not bring it), before any fusion.
+class Hit(NamedTuple):
+    """A candidate: its scores as the arms gave them (None: the arm did not bring it), before any fusion. A tuple, for
+    every search makes hundreds.
 
     `words`: what each of the question's heaviest terms adds to `lexical`. `named`: the question names its speaker;
     `asks`: it ends by asking (see `marks`).
@@ -153,7 +155,7 @@ class Hit:
     dense: float | None
     group: bytes | None = None
     position: int | None = None
-    words: Mapping[int, float] = field(default_factory=dict)
+    words: Mapping[int, float] = NO_WORDS
     named: bool = False
     asks: bool = False
 

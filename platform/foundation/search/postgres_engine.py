@@ -205,8 +205,8 @@ def _stood(ids: Sequence[UUID]) -> dict[UUID, tuple[int, Share | None]]:
 
 def _hits(rows: Sequence[tuple[Any, ...]], terms: Sequence[int] = ()) -> list[Hit]:
     """`terms`: whose shares are told, with those of the marks after them. Raises `Integrity` for a foreign row."""
-    tenant_id = current_work().tenant_id
-    if any(row[0] != tenant_id for row in rows):
+    mine = current_work().tenant_id.int
+    if any(row[0].int != mine for row in rows):
         telemetry.record(instruments.SEARCH_BLOCKED, 1, telemetry.Where.ENGINE)
         raise Integrity("The search engine answered with another tenant's row.")
     return [_hit(row, terms) for row in rows]
@@ -214,10 +214,10 @@ def _hits(rows: Sequence[tuple[Any, ...]], terms: Sequence[int] = ()) -> list[Hi
 
 def _hit(row: tuple[Any, ...], terms: Sequence[int]) -> Hit:
     _, record_id, version, lexical, similar, session, position, told = row
-    group = bytes(session) if session is not None else None
-    *shares, named, asks = told or (0, 0)
-    words = {term: share for term, share in zip(terms, shares, strict=True) if share > 0}
-    return Hit(record_id, version, lexical, similar, group, position, words, named > 0, asks > 0)
+    if not told:
+        return Hit(record_id, version, lexical, similar, session, position)
+    words = {term: share for term, share in zip(terms, told, strict=False) if share > 0}  # the marks come after them
+    return Hit(record_id, version, lexical, similar, session, position, words, told[-2] > 0, told[-1] > 0)
 
 
 def _chunks(items: Iterable[_Item]) -> Iterator[list[_Item]]:

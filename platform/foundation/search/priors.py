@@ -59,17 +59,22 @@ def with_priors(results: Sequence[Fused], weights: Weights = Weights()) -> list[
 def _company(results: Sequence[Fused]) -> _Company:
     company = _Company()
     for one in results:
-        if one.group is None:
+        group = one.group
+        if group is None:
             continue
-        company.sessions[one.group] = max(company.sessions[one.group], one.fused)
+        if one.fused > company.sessions[group]:
+            company.sessions[group] = one.fused
         if one.position is not None:
-            place = (one.group, one.position)
-            company.scores[place] = max(company.scores.get(place, 0.0), one.fused)
-            there = company.words.get(place)
-            company.words[place] = one.words if there is None else heaviest([there, one.words])
-            if one.asks:
-                company.asking.add(place)
+            _seat((group, one.position), one, company)
     return company
+
+
+def _seat(place: Place, one: Fused, company: _Company) -> None:
+    company.scores[place] = max(company.scores.get(place, 0.0), one.fused)
+    there = company.words.get(place)
+    company.words[place] = one.words if there is None else heaviest([there, one.words])
+    if one.asks:
+        company.asking.add(place)
 
 
 def _passage(one: Fused, company: _Company) -> float:
@@ -91,14 +96,17 @@ def heaviest(each: Iterable[Mapping[int, float]]) -> Mapping[int, float]:
 
 
 def _told(one: Fused, company: _Company, weights: Weights, passage: float) -> dict[str, float]:
-    told = {"speaker": weights.speaker} if one.named else {}
-    told["session"] = weights.session * (one.fused if one.group is None else company.sessions[one.group])
-    told["passage"] = weights.passage * passage
+    told = {"speaker": weights.speaker} if one.named and weights.speaker else {}
+    if session := weights.session * (one.fused if one.group is None else company.sessions[one.group]):
+        told["session"] = session
+    if passage and weights.passage:
+        told["passage"] = weights.passage * passage
     if one.group is not None and one.position is not None:
-        told["neighbours"] = _neighbours((one.group, one.position), company, weights)
-        if one.asks:
+        if neighbours := _neighbours((one.group, one.position), company, weights):
+            told["neighbours"] = neighbours
+        if one.asks and weights.asks:
             told["asks"] = weights.asks
-    return {name: value for name, value in told.items() if value}
+    return told
 
 
 def _neighbours(place: Place, company: _Company, weights: Weights) -> float:
