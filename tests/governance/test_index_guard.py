@@ -17,12 +17,12 @@ STOOD = hits((4.0, 0.9), (3.0, 0.5), (3.0, 0.5), (3.0, 0.5), (1.0, 0.1))
 
 
 def test_the_same_scores_are_alike_whatever_their_order_and_to_half_precision():
-    after = [replace(hit, dense=hit.dense + 0.001) for hit in reversed(STOOD)]
+    after = [hit._replace(dense=hit.dense + 0.001) for hit in reversed(STOOD)]
     assert alike(STOOD, after)
 
 
 def test_which_of_many_equals_are_candidates_is_no_difference():
-    other = [*STOOD[:3], replace(STOOD[3], id=UUID(int=99)), STOOD[4]]
+    other = [*STOOD[:3], STOOD[3]._replace(id=UUID(int=99)), STOOD[4]]
     assert alike(STOOD, other, k=4)
 
 
@@ -30,9 +30,9 @@ def test_which_of_many_equals_are_candidates_is_no_difference():
     "after",
     [
         STOOD[1:],
-        [replace(STOOD[0], dense=0.8), *STOOD[1:]],
-        [replace(STOOD[0], lexical=3.9), *STOOD[1:]],
-        [*STOOD[:4], replace(STOOD[4], lexical=2.0)],
+        [STOOD[0]._replace(dense=0.8), *STOOD[1:]],
+        [STOOD[0]._replace(lexical=3.9), *STOOD[1:]],
+        [*STOOD[:4], STOOD[4]._replace(lexical=2.0)],
         [Hit(UUID(int=77), 1, 9.0, 0.99), *STOOD],
         [],
     ],
