@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from uuid import UUID, uuid4
 
 from foundation.kernel.clock import now
-from foundation.kernel.rows import execute, first
-from foundation.kernel.scope import tenant_transaction
+from foundation.kernel.rows import execute
+from foundation.kernel.scope import current_work, tenant_transaction
 from foundation.search import models
 from foundation.search.engine import engine
 from foundation.search.port import Generation
@@ -23,6 +23,11 @@ _LIVE = (_State.ACTIVE.value, _State.BUILDING.value, _State.DRAINING.value)
 _WHOLE = """SELECT g.number FROM search_generation g
 JOIN search_beacon b ON b.tenant_id = g.tenant_id AND b.id = g.token WHERE {where}"""
 
+_ASKED = """SELECT g.number, g.embedder, g.dim, EXISTS (
+SELECT FROM search_beacon b WHERE b.tenant_id = g.tenant_id AND b.id = g.token)
+FROM search_generation g WHERE g.tenant_id = %s AND g.state = %s"""
+_SEEN_WHOLE = "search: whole"
+
 
 def active(embedder: str, dim: int) -> Generation:
     """The generation that is asked; made for `embedder` when the tenant has none. Opens or joins a transaction.
@@ -34,9 +39,21 @@ def active(embedder: str, dim: int) -> Generation:
 
 
 def asked() -> Generation | None:
-    """The generation that is asked; None for a tenant of which nothing was ever indexed. Inside a transaction."""
-    found = first(models.Generation, "state = %s", [_State.ACTIVE.value])
-    return _value(found) if found else None
+    """The generation that is asked; None for a tenant of which nothing was ever indexed. Inside a transaction, which
+    remembers whether its content is whole (`seen_whole`)."""
+    work = current_work()
+    rows = execute(_ASKED, [work.tenant_id, _State.ACTIVE.value])
+    if not rows:
+        return None
+    ((number, embedder, dim, is_whole),) = rows
+    if is_whole:
+        work.state[_SEEN_WHOLE] = number
+    return Generation(number=number, embedder=embedder, dim=dim)
+
+
+def seen_whole(number: int) -> bool:
+    """Whether this transaction has seen that generation active and whole. False says nothing."""
+    return bool(current_work().state.get(_SEEN_WHOLE) == number)
 
 
 def live() -> list[Generation]:

@@ -96,7 +96,8 @@ class PostgresEngine:
             self._empty(list(retired.values_list("number", flat=True)))
 
     def search(self, plan: Plan) -> list[Hit]:
-        self._demand_whole(plan.generation)
+        if not generations.seen_whole(plan.generation):
+            self._demand_whole(plan.generation)
         if plan.spaces is not None and not plan.spaces:
             return []
         where = conjunction([*permitted(plan, "search_entry"), *standing(plan), *asked_for(plan)])

@@ -11,10 +11,11 @@ from uuid import UUID
 
 from foundation.kernel.rows import execute
 from foundation.search.port import Plan, Statistics
-from foundation.search.rows import Share, counter_id, sparse
+from foundation.search.rows import Share, counter_id, scope_id, sparse
 from foundation.search.sql import Clause, conjunction, permitted, standing
 
-_PERMITTED_SCOPES = "SELECT id, documents FROM search_scope WHERE {where}"
+_COUNTED = """SELECT id, documents FROM search_scope WHERE {scopes}
+UNION ALL SELECT id, documents FROM search_counter WHERE {counters}"""
 _FREQUENCIES = "SELECT id, documents FROM search_counter WHERE {where}"
 _COUNTED_NOW = "SELECT count(*), ARRAY[{each}]::bigint[] FROM search_entry WHERE {where}"
 _HOLDS = "count(*) FILTER (WHERE lex <#> %s::sparsevec < 0)"
@@ -45,14 +46,32 @@ def change(tenant_id: UUID, added: Iterable[Share], taken: Iterable[Share]) -> N
 
 
 def present(plan: Plan) -> Statistics:
-    """From the counters of the permitted scopes. Validity and expiry do not enter; state and supersession do."""
-    where = conjunction([*permitted(plan, "search_scope"), Clause("documents > 0")])
-    scopes = dict(execute(_PERMITTED_SCOPES.format(where=where.sql), where.values))
-    terms = {counter_id(scope, term): term for scope in scopes for term in plan.terms}
+    """From the counters of the permitted scopes. Validity and expiry do not enter; state and supersession do.
+
+    A scope that no label restricts is known by its space, so its counters are read in the same statement.
+    """
+    plain = {scope_id(plan.generation, plan.collection.value, space, ()) for space in plan.spaces or ()}
+    counters = _counters_of(plain, plan)
+    scopes = conjunction([*permitted(plan, "search_scope"), Clause("documents > 0")])
+    asked = conjunction([Clause("id = ANY(%s::uuid[])", [list(counters)])], "search_counter")
+    statement = _COUNTED.format(scopes=scopes.sql, counters=asked.sql)
+    documents = dict(execute(statement, [*scopes.values, *asked.values]))
+    held = {counter: documents.pop(counter) for counter in counters if counter in documents}
+    if restricted := documents.keys() - plain:
+        more = _counters_of(restricted, plan)
+        counters |= more
+        held |= dict(_counters(list(more)))
     frequencies: Counter[int] = Counter()
-    for counter, documents in _counters(plan, list(terms)):
-        frequencies[terms[counter]] += documents
-    return Statistics(sum(scopes.values()), frequencies)
+    for counter, number in held.items():
+        scope, term = counters[counter]
+        if scope in documents:
+            frequencies[term] += number
+    return Statistics(sum(documents.values()), frequencies)
+
+
+def _counters_of(scopes: Iterable[UUID], plan: Plan) -> dict[UUID, tuple[UUID, int]]:
+    """What each of the counters counts: a term in a scope."""
+    return {counter_id(scope, term): (scope, term) for scope in scopes for term in plan.terms}
 
 
 def past(plan: Plan) -> Statistics:
@@ -63,7 +82,7 @@ def past(plan: Plan) -> Statistics:
     return Statistics(documents, dict(zip(plan.terms, held, strict=True)))
 
 
-def _counters(plan: Plan, ids: Sequence[UUID]) -> list[tuple[Any, ...]]:
+def _counters(ids: Sequence[UUID]) -> list[tuple[Any, ...]]:
     where = conjunction([Clause("id = ANY(%s::uuid[])", [ids])], "search_counter")
     return execute(_FREQUENCIES.format(where=where.sql), where.values) if ids else []
 
