@@ -11,7 +11,7 @@ from uuid import UUID
 
 from django.db.models import QuerySet
 
-from foundation.kernel.problems import FieldError, NotFound, Validation
+from foundation.kernel.problems import FieldError, Integrity, NotFound, Validation
 from foundation.kernel.rows import execute, select
 from foundation.kernel.scope import current_work, tenant_transaction
 from guard.models import CalibrationVersion, GuardPolicyVersion, PiiPolicyRecord, PiiPolicyVersion
@@ -64,6 +64,16 @@ def pii_policies(ids: Iterable[UUID | None]) -> dict[UUID | None, PiiPolicy]:
     records = select(PiiPolicyRecord, "id = ANY(%s)", [list(wanted)]) if wanted else ()
     tenant = current_work().tenant_id
     return {None: DEFAULT} | {each.id: _pii_policy(tenant, each.id, each.version, each.name) for each in records}
+
+
+def pii_policy_at(policy_id: UUID | None, number: int | None, name: str | None) -> PiiPolicy:
+    """That version of a policy, of which `name` and `number` were read as in force; the default one for no policy.
+    Raises `Integrity` for a policy that is not there. Inside `tenant_transaction`."""
+    if policy_id is None:
+        return DEFAULT
+    if number is None or name is None:
+        raise Integrity("A policy is missing.")
+    return _pii_policy(current_work().tenant_id, policy_id, number, name)
 
 
 def stored(row: Any) -> StoredPolicy:

@@ -13,7 +13,7 @@ from foundation import telemetry
 from foundation.kernel.clock import now
 from foundation.kernel.ids import uuid7
 from foundation.kernel.principal import Principal
-from foundation.kernel.problems import Integrity
+from foundation.kernel.problems import Integrity, Unavailable
 from foundation.kernel.rows import insert_together, select
 from foundation.kernel.scope import tenant_transaction
 from foundation.keyring import keys
@@ -21,13 +21,14 @@ from foundation.search import index
 from foundation.search.fusion import Fused
 from foundation.search.port import Generation
 from foundation.telemetry import instruments
-from governance import opening
+from governance import opening, premises
 from governance.measured import searches
-from governance.models import MemCube, Retrieval, RetrievalHit, Space, State
+from governance.models import MemCube, Retrieval, RetrievalHit, State
 from governance.opening import Memory, Place, Row
+from governance.premises import Premises, Spaces
 from governance.revealing import Revelation
 from governance.sealed import lookup
-from governance.selectors import may_read, reach_space
+from governance.selectors import may_read
 from governance.services.name_subjects import find_subjects
 from governance.strength import weakened
 from governance.surroundings import Surroundings, around, versions_at
@@ -36,9 +37,8 @@ from governance.weighing import Found, sources_of, weigh
 from guard.pii.policy import PiiPolicy
 from guard.pii.pool import redactor
 from guard.pii.port import PiiUnavailable
-from guard.selectors import pii_policies
 from guard.trust import Voices
-from tenants.policy import may, reachable_spaces
+from tenants.policy import Resource, may, reachable_spaces
 
 MOST = 100
 NEIGHBOUR = "context"
@@ -75,6 +75,17 @@ class _Candidates:
     withheld: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class _Looked:
+    """What one snapshot showed, verified but not opened, and `asked`, the cleared question."""
+
+    candidates: _Candidates
+    near: Surroundings
+    known: Voices
+    told: Revelation
+    asked: str
+
+
 @searches
 def search(principal: Principal, *, question: Question, through: Principal | None = None) -> Answer:
     """The `k` best memories the principal may see. Raises `Unavailable` while the index is being rebuilt.
@@ -83,28 +94,47 @@ def search(principal: Principal, *, question: Question, through: Principal | Non
     receipt and the values that are put back are `principal`'s.
     """
     began, asker = perf_counter(), through or principal
-    spaces = _spaces(asker, question)
-    with tenant_transaction():
-        policies, weights = _settings(spaces)
-        generation = index.asked()
-    asked = cleared(question.query, policies.values())
-    plan = _plan(asker, question, asked, spaces, generation)
-    with tenant_transaction(snapshot=True):
-        fused = index.search(plan)
-        if not question.moment:
-            fused = weakened(fused, weights)
-        candidates = _judge_again({principal, asker}, fused, question)
-        hits_rows = [row for row, _ in candidates.rows]
-        near = around(principal, hits_rows, question.context, question.moment)
-        rows = [*hits_rows, *near.rows]
-        known, told = sources_of(rows), opening.ask(principal, rows, policies)
-    opened = {memory.place: memory for memory in opening.unseal_existing(rows, told)}
-    hits = [
-        (opened[place], each) for row, each in candidates.rows if (place := (row.cube.id, row.version.number)) in opened
-    ]
+    looked = _look(principal, asker, question, _spaces(asker, question))
+    rows, told = looked.candidates.rows, looked.told
+    near, known, asked = looked.near, looked.known, looked.asked
+    opened = {memory.place: memory for memory in opening.unseal_existing([*(row for row, _ in rows), *near.rows], told)}
+    hits = [(opened[place], each) for row, each in rows if (place := (row.cube.id, row.version.number)) in opened]
     found = weigh(hits, known, asked)
     beside = _beside(near, opened, found, known, asked) if near.beside else {}
-    return _hand_out(principal, question, found, beside, candidates.withheld + near.withheld, told, began)
+    return _hand_out(principal, question, found, beside, looked.candidates.withheld + near.withheld, told, began)
+
+
+def _look(principal: Principal, asker: Principal, question: Question, spaces: Spaces) -> _Looked:
+    """Look into one snapshot, by a plan whose premises hold in it."""
+    kept = premises.remembered(spaces)
+    ground = kept or premises.fresh(spaces, question.spaces)
+    while True:
+        try:
+            asked = cleared(question.query, ground.policies.values())
+            plan = _plan(asker, question, asked, spaces, ground.generation)
+        except Unavailable:
+            if ground is not kept:
+                raise
+            kept, ground = None, premises.fresh(spaces, question.spaces)  # a generation's key may be gone with it
+            continue
+        with tenant_transaction(snapshot=True):
+            standing = premises.read(spaces, question.spaces)
+            if standing == ground:
+                return _look_into(principal, asker, question, asked, plan, ground)
+        ground = standing
+
+
+def _look_into(
+    principal: Principal, asker: Principal, question: Question, asked: str, plan: index.Plan, ground: Premises
+) -> _Looked:
+    fused = index.search(plan)
+    if not question.moment:
+        fused = weakened(fused, ground.strengths)
+    candidates = _judge_again({principal, asker}, fused, question)
+    hits_rows = [row for row, _ in candidates.rows]
+    near = around(principal, hits_rows, question.context, question.moment)
+    rows = [*hits_rows, *near.rows]
+    return _Looked(candidates, near, sources_of(rows), opening.ask(principal, rows, ground.policies), asked)
 
 
 def _beside(
@@ -121,12 +151,13 @@ def _opened_of(near: Surroundings, opened: Mapping[Place, Memory]) -> list[Memor
     return [opened[place] for row in near.rows if (place := (row.cube.id, row.version.number)) in opened]
 
 
-def _spaces(principal: Principal, question: Question) -> frozenset[UUID] | None:
+def _spaces(principal: Principal, question: Question) -> Spaces:
+    """Those that are searched; whether the named ones are there is seen when they are read."""
     if not question.spaces:
         may(principal, Act.MEMORY_SEARCH)
         return reachable_spaces(principal)
     for space_id in question.spaces:
-        reach_space(principal, space_id, Act.MEMORY_SEARCH)
+        may(principal, Act.MEMORY_SEARCH, Resource(space_id=space_id))
     return frozenset(question.spaces)
 
 
@@ -134,7 +165,7 @@ def _plan(
     principal: Principal,
     question: Question,
     asked: str,
-    spaces: frozenset[UUID] | None,
+    spaces: Spaces,
     generation: Generation | None,
 ) -> index.Plan:
     subjects = find_subjects([lookup("subject", name, 32) for name in question.subjects]).values()
@@ -151,15 +182,6 @@ def _plan(
         known_at=question.moment.known_at,
         generation=generation,
     )
-
-
-def _settings(spaces: frozenset[UUID] | None) -> tuple[dict[UUID, PiiPolicy], dict[UUID, float]]:
-    """By space that is searched: the policy in force, and how much strength weighs."""
-    reached = ("deleted_at IS NULL", []) if spaces is None else ("id = ANY(%s)", [list(spaces)])
-    searched = select(Space, *reached)
-    found = pii_policies([space.pii_policy_id for space in searched])
-    policies = {space.id: found[space.pii_policy_id] for space in searched}
-    return policies, {space.id: space.strength for space in searched}
 
 
 def cleared(query: str, policies: Iterable[PiiPolicy]) -> str:

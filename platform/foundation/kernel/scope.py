@@ -5,13 +5,14 @@ row-level security then shows this tenant's rows and no others (`SET LOCAL`, so 
 """
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from contextvars import ContextVar
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from django.db import DatabaseError, InterfaceError, connections, transaction
+from psycopg import IsolationLevel
 
 
 class NoTenantInScope(RuntimeError):
@@ -128,8 +129,12 @@ def tenant_transaction(using: str = "default", *, snapshot: bool = False) -> Ite
 def _run(work: UnitOfWork, *, snapshot: bool) -> Iterator[UnitOfWork]:
     committing = False
     try:
-        with transaction.atomic(using=work.using, durable=True), connections[work.using].cursor() as work.cursor:
-            _begin(work, snapshot=snapshot)
+        with (
+            _from_one_snapshot(work.using) if snapshot else nullcontext(),
+            transaction.atomic(using=work.using, durable=True),
+            connections[work.using].cursor() as work.cursor,
+        ):
+            _begin(work)
             yield work
             work.finish()
             committing = True
@@ -140,9 +145,21 @@ def _run(work: UnitOfWork, *, snapshot: bool) -> Iterator[UnitOfWork]:
         raise
 
 
-def _begin(work: UnitOfWork, *, snapshot: bool) -> None:
-    if snapshot:
-        work.cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+@contextmanager
+def _from_one_snapshot(using: str) -> Iterator[None]:
+    """Whatever transaction begins inside the block is REPEATABLE READ from its BEGIN on."""
+    connections[using].ensure_connection()
+    driver = connections[using].connection
+    if not driver.closed:  # else the transaction itself will say so
+        driver.isolation_level = IsolationLevel.REPEATABLE_READ
+    try:
+        yield
+    finally:
+        if not driver.closed:
+            driver.isolation_level = None  # the server's own
+
+
+def _begin(work: UnitOfWork) -> None:
     work.cursor.execute("SELECT set_config('app.tenant_id', %s, true), now()", [str(work.tenant_id)])
     _, work.began = work.cursor.fetchone()
 
