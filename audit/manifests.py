@@ -4,8 +4,10 @@ sequenced on top. A chain that a row put back, changed or taken away cannot fake
 from __future__ import annotations
 
 import hmac
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from functools import lru_cache
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from audit.event import Change, Event, EventError, parse
@@ -17,7 +19,7 @@ from audit.origin import MANIFEST, log_verifier, origin
 from audit.pin import Pin, watch
 from audit.services.quarantine import apart, quarantine
 from foundation.kernel.problems import Integrity
-from foundation.kernel.rows import execute, first, select
+from foundation.kernel.rows import execute
 from foundation.kernel.scope import current_work
 from foundation.keyring.signing import mac_key
 
@@ -25,6 +27,26 @@ Elements = Mapping[UUID, bytes | None]
 ATTEMPTS = 3
 _NODES = """SELECT level, index, body FROM audit_manifestnode
 JOIN unnest(%s::smallint[], %s::bigint[]) AS asked(level, index) USING (level, index) WHERE tenant_id = %s"""
+_LEDGER = """SELECT h.size, h.root, h.note, o.seq, o.lane, o.n, o.tenant_id, o.id, o.entry, o.detail, o.query,
+o.touched, o.written_at, o.mac, o.chain FROM (SELECT %(tenant)s::uuid AS id) AS tenant
+LEFT JOIN audit_head h ON h.tenant_id = tenant.id
+LEFT JOIN audit_outbox o ON o.tenant_id = tenant.id AND o.touched && %(ids)s::uuid[] ORDER BY o.seq"""
+
+
+class Waiting(NamedTuple):
+    """An outbox row, as it stands in the database."""
+
+    lane: UUID
+    n: int
+    tenant_id: UUID
+    id: UUID
+    entry: bytes
+    detail: bytes | None
+    query: bytes | None
+    touched: Sequence[UUID]
+    written_at: datetime
+    mac: bytes
+    chain: bytes
 
 
 class PinBroken(Integrity):
@@ -64,10 +86,11 @@ def _verify(elements: Elements) -> None:
 
 def _standing(ids: Sequence[UUID]) -> dict[UUID, bytes | None]:
     tenant = current_work().tenant_id
+    found = execute(_LEDGER, {"tenant": tenant, "ids": list(ids)})
     try:
-        manifest = Manifest(_manifest_root(tenant), _fetch)
+        manifest = Manifest(_manifest_root(_checked_head(tenant, found[0][:3])), _fetch)
         standing = manifest.elements(ids)
-        for change in _pending(ids):
+        for change in _changes([Waiting(*row[4:]) for row in found if row[3] is not None]):
             if change.id in standing:
                 if standing[change.id] != change.old:
                     raise Integrity("A delta does not start from what stands.")
@@ -77,17 +100,18 @@ def _standing(ids: Sequence[UUID]) -> dict[UUID, bytes | None]:
     return standing
 
 
-def _manifest_root(tenant: UUID) -> bytes:
-    checkpoint = checked_head(tenant)
+def _manifest_root(checkpoint: Checkpoint | None) -> bytes:
     return unb64(checkpoint.extensions[MANIFEST]) if checkpoint and MANIFEST in checkpoint.extensions else EMPTY
 
 
-def checked_head(tenant: UUID) -> Checkpoint | None:
-    """The log's signed head as this transaction sees it, not behind the pin; None for an empty log."""
-    head, checkpoint = first(Head, ""), None
-    if head is not None:
-        checkpoint = _opened(head.note, origin(tenant), log_verifier().vkey)
-        if (checkpoint.size, checkpoint.root) != (head.size, bytes(head.root)):
+def _checked_head(tenant: UUID, head: tuple[Any, ...]) -> Checkpoint | None:
+    """The log's signed head (size, root, note) as this transaction sees it, not behind the pin; None for an empty
+    log."""
+    size, root, note = head
+    checkpoint = None
+    if note is not None:
+        checkpoint = _opened(note, origin(tenant), log_verifier().vkey)
+        if (checkpoint.size, checkpoint.root) != (size, root):
             raise Integrity("The head is not what its note says.")
     _hold_against_pin(tenant, checkpoint)
     return checkpoint
@@ -128,12 +152,11 @@ def _fetch(places: Sequence[Place]) -> dict[Place, bytes]:
     return {(level, index): bytes(body) for level, index, body in found}
 
 
-def _pending(ids: Sequence[UUID]) -> list[Change]:
-    rows = select(Outbox, "touched && %s::uuid[]", [list(ids)], last="ORDER BY seq")
-    return [change for row in rows for change in pending_event(row).changes]
+def _changes(waiting: Iterable[Waiting]) -> list[Change]:
+    return [change for row in waiting for change in pending_event(row).changes]
 
 
-def pending_event(row: Outbox) -> Event:
+def pending_event(row: Outbox | Waiting) -> Event:
     """The event in an outbox row, once the row is authentic; raises `Integrity` or `EventError`."""
     plain = Row(
         lane=row.lane,
