@@ -10,11 +10,9 @@ from audit.acts import Act
 from audit.services.receipts import receipt
 from audit.services.record import record
 from foundation import telemetry
-from foundation.kernel.clock import now
-from foundation.kernel.ids import uuid7
 from foundation.kernel.principal import Principal
 from foundation.kernel.problems import Integrity, Unavailable
-from foundation.kernel.rows import insert_together, select
+from foundation.kernel.rows import select
 from foundation.kernel.scope import tenant_transaction
 from foundation.keyring import keys
 from foundation.search import index
@@ -22,8 +20,9 @@ from foundation.search.fusion import Fused
 from foundation.search.port import Generation
 from foundation.telemetry import instruments
 from governance import opening, premises
+from governance.handing_out import keep
 from governance.measured import searches
-from governance.models import MemCube, Retrieval, RetrievalHit, State
+from governance.models import MemCube, State
 from governance.opening import Memory, Place, Row
 from governance.premises import Premises, Spaces
 from governance.revealing import Revelation
@@ -41,7 +40,6 @@ from guard.trust import Voices
 from tenants.policy import Resource, may, reachable_spaces
 
 MOST = 100
-NEIGHBOUR = "context"
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,7 +233,7 @@ def _hand_out(
         left = _still_served([*found, *(each for near in beside.values() for each in near)])
         kept = [each for each in found if each.memory.cube.id in left]
         shown = {place: [each for each in near if each.memory.cube.id in left] for place, near in beside.items()}
-        retrieval = _keep(principal, kept, shown, withheld, began)
+        retrieval = keep(principal, kept, shown, withheld, began)
         detail = {"retrieval": str(retrieval.id), "returned": [hit[:2] for hit in retrieval.hits]}
         versions = {each.memory.version.id for each in (*kept, *(each for near in shown.values() for each in near))}
         event = record(
@@ -248,28 +246,3 @@ def _still_served(found: Sequence[Found]) -> set[UUID]:
     ids = {each.memory.cube.id for each in found}
     gone = select(MemCube, "id = ANY(%s) AND (frozen OR state <> %s)", [list(ids), State.ACTIVE.value])
     return ids - {cube.id for cube in gone}
-
-
-def _keep(
-    principal: Principal,
-    found: Sequence[Found],
-    beside: Mapping[Place, Sequence[Found]],
-    withheld: int,
-    began: float,
-) -> Retrieval:
-    """Each version once: a hit under its rank; a neighbour under the rank of the best hit it came with, marked."""
-    lines: dict[Place, list[Any]] = {
-        each.memory.place: [rank, each.standing.value] for rank, each in enumerate(found, start=1)
-    }
-    for rank, hit in enumerate(found, start=1):
-        for each in beside.get(hit.memory.place, ()):
-            lines.setdefault(each.memory.place, [rank, each.standing.value, NEIGHBOUR])
-    hits = [[str(cube_id), number, *told] for (cube_id, number), told in lines.items()]
-    took = round((perf_counter() - began) * 1000)
-    retrieval = Retrieval(id=uuid7(), principal_id=principal.id, at=now(), hits=hits, withheld=withheld, took_ms=took)
-    places = sorted(lines)
-    insert_together(
-        [retrieval],
-        [RetrievalHit(retrieval_id=retrieval.id, memcube_id=each, version=number) for each, number in places],
-    )
-    return retrieval

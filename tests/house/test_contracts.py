@@ -19,6 +19,7 @@ SQL_ALLOWED = {
     # The hot path: constants that name their tenant, run by foundation.kernel.rows (docs/decisions/statements-made-once.md).
     "audit/manifests.py": "a manifest's nodes by level and index",
     "audit/services/record.py": "whether the ledger stands still",
+    "governance/handing_out.py": "a retrieval with its hits",
     "governance/premises.py": "the spaces of a search with their policies in force",
     "governance/strength.py": "the latest reads of candidates",
     "guard/lessons/reading.py": "the lessons at writing",
