@@ -4,6 +4,9 @@ The words' weights need the statistics, and the statistics are the node's to cou
 before is a good guess: the words are asked with guessed weights beside the counting itself. Candidates are scored with
 what was counted now, whatever was guessed; and where a guess was further off than OpenSearch's nine bits, the words are
 asked again. So a guess decides nothing but who stands beyond the depth of the plan, as nine bits do.
+
+How many the asker may see decides how the nearest are found: up to `COMPARED` each of them is compared, and only beyond
+that the graph is walked, which may miss some.
 """
 
 import threading
@@ -27,6 +30,7 @@ from foundation.search.port import Hit, Plan, Statistics
 SPARE = 25
 """Candidates fetched beyond the plan's depth: nine bits and a graph may order the last ones wrongly, we do not."""
 MOST = 10_000  # a page of OpenSearch's
+COMPARED = 10_000  # the most neighbours it can be asked for
 ASKERS = 512
 VOCABULARY = 20_000
 NINE_BITS = 0.004  # what `rank_features` may be off by
@@ -64,6 +68,12 @@ class Vocabulary:
             self._known.move_to_end(view)
             return Statistics(known.documents, {term: known.frequencies[term] for term in terms})
 
+    def documents(self, view: bytes) -> int | None:
+        """How many there were; None where they were never counted."""
+        with self._lock:
+            known = self._known.get(view)
+            return None if known is None else known.documents
+
     def learn(self, view: bytes, found: Statistics) -> None:
         with self._lock:
             known = self._known.setdefault(view, _Known())
@@ -84,84 +94,87 @@ def statistics(node: Connection, place: Place, plan: Plan) -> Statistics:
 
 def search(node: Connection, place: Place, plan: Plan, vocabulary: Vocabulary) -> list[Hit]:
     """Each arm's best by exact scores. Raises `Unavailable` unless the whole content was asked."""
-    found, words, meaning = _asked(node, place, plan, vocabulary)
+    found, arms = _asked(node, place, plan, vocabulary)
     weights = weigh(plan.terms, found.documents, found.frequencies)
-    if plan.terms and words is None:
-        [words] = _ask(node, place, [_words(place, plan, weights)])
+    late = {name: arm for name, arm in _arms(place, plan, weights, found.documents).items() if name not in arms}
+    arms |= _ask(node, place, late)
     vector = None if plan.vector is None else halved(plan.vector)
     wanted = weights.keys() | plan.marks.all
-    return _best(candidates(_hits(words), _hits(meaning), place.tenant_id, wanted, vector), weights, plan)
+    words, meaning = _hits(arms.get("words")), _hits(arms.get("meaning"))
+    return _best(candidates(words, meaning, place.tenant_id, wanted, vector), weights, plan)
 
 
-def _asked(
-    node: Connection, place: Place, plan: Plan, vocabulary: Vocabulary
-) -> tuple[Statistics, Answer | None, Answer | None]:
-    """The statistics, and each arm's answer; no words' answer where their weights could not be guessed well."""
+def _asked(node: Connection, place: Place, plan: Plan, vocabulary: Vocabulary) -> tuple[Statistics, dict[str, Answer]]:
+    """The statistics, and the answers of the arms that could be asked beside the counting, on a good guess."""
     within = query.counted(plan, place.tenant_id, place.build)
     view = orjson.dumps(within)
     guessed = None if plan.in_the_past else vocabulary.guess(view, plan.terms)
-    asked = [query.whole(place.tenant_id, place.build)]
-    if plan.terms:
-        asked += _counting(within, plan)
-    if guess := _weights(plan, guessed):
-        asked.append(_words(place, plan, guess))
-    if plan.vector is not None:
-        asked.append(query.dense(_bounds(place, plan), halved(plan.vector), _size(plan)))
-    beacon, *answers = _ask(node, place, asked)
-    if not place.empty and _number(beacon) != 1:
+    known = None if plan.in_the_past else vocabulary.documents(view)
+    if known is None and not plan.terms:
+        known = 0  # there are no words to ask for afterwards, and few is what most askers may see
+    guess = weigh(plan.terms, guessed.documents, guessed.frequencies) if guessed else {}
+    asked = {"beacon": query.whole(place.tenant_id, place.build), **_counting(within, plan)}
+    answers = _ask(node, place, asked | _arms(place, plan, guess, known))
+    if not place.empty and _number(answers["beacon"]) != 1:
         raise Unavailable("The search index is being rebuilt.", retry_after=RETRY_AFTER)
-    meaning = answers.pop() if plan.vector is not None else None
-    if not plan.terms:
-        return Statistics(0, {}), None, meaning
     found = _counted(answers, plan)
     if not plan.in_the_past:
         vocabulary.learn(view, found)
-    good = guess and _near(guess, weigh(plan.terms, found.documents, found.frequencies))
-    return found, answers[-1] if good else None, meaning
+    good = {
+        "words": _near(guess, weigh(plan.terms, found.documents, found.frequencies)),
+        "meaning": known is not None and _neighbours(plan, known) >= _neighbours(plan, found.documents),
+    }
+    return found, {name: answers[name] for name in good if good[name] and name in answers}
 
 
-def _weights(plan: Plan, guessed: Statistics | None) -> dict[int, float] | None:
-    return weigh(plan.terms, guessed.documents, guessed.frequencies) if plan.terms and guessed else None
+def _arms(place: Place, plan: Plan, weights: Mapping[int, float], documents: int | None) -> dict[str, query.Clause]:
+    """Those arms of the plan that can be asked with the `weights` and the number of `documents` that are known."""
+    arms, size, bounded = {}, _size(plan), query.bounds(plan, place.tenant_id, place.build)
+    if weights:
+        arms["words"] = query.lexical(bounded, weights, size, vectors=plan.vector is not None)
+    if plan.vector is not None and documents is not None:
+        arms["meaning"] = query.dense(bounded, halved(plan.vector), size, _neighbours(plan, documents))
+    return arms
+
+
+def _neighbours(plan: Plan, documents: int) -> int:
+    """How many the graph is asked for. Lucene compares every document that may be found where they are no more."""
+    return COMPARED if documents <= COMPARED else _size(plan)
 
 
 def _near(guess: Mapping[int, float], exact: Mapping[int, float]) -> bool:
-    return all(abs(guess[term] - weight) <= NINE_BITS * weight for term, weight in exact.items())
+    return all(term in guess and abs(guess[term] - exact[term]) <= NINE_BITS * exact[term] for term in exact)
 
 
-def _counting(within: query.Clause, plan: Plan) -> list[query.Clause]:
-    return [query.total(within), *([query.frequencies(within, plan.terms)] if plan.terms else [])]
+def _counting(within: query.Clause, plan: Plan) -> dict[str, query.Clause]:
+    each = {"frequencies": query.frequencies(within, plan.terms)} if plan.terms else {}
+    return {"total": query.total(within), **each}
 
 
-def _counted(answers: Sequence[Answer], plan: Plan) -> Statistics:
-    number = _number(answers[0])
+def _counted(answers: Mapping[str, Answer], plan: Plan) -> Statistics:
+    number = _number(answers["total"])
     if not plan.terms or not number:
         return Statistics(number, dict.fromkeys(plan.terms, 0))
-    buckets = told(answers[1], "aggregations", "terms", "buckets")
+    buckets = told(answers["frequencies"], "aggregations", "terms", "buckets")
     return Statistics(number, {term: told(buckets, str(term), "doc_count") for term in plan.terms})
-
-
-def _words(place: Place, plan: Plan, weights: Mapping[int, float]) -> query.Clause:
-    return query.lexical(_bounds(place, plan), weights, _size(plan), vectors=plan.vector is not None)
-
-
-def _bounds(place: Place, plan: Plan) -> query.Clause:
-    return query.bounds(plan, place.tenant_id, place.build)
 
 
 def _size(plan: Plan) -> int:
     return min(plan.depth + SPARE, MOST)
 
 
-def _ask(node: Connection, place: Place, asked: Sequence[query.Clause]) -> list[Answer]:
-    """The answers of one `_msearch`, each of them whole."""
+def _ask(node: Connection, place: Place, asked: Mapping[str, query.Clause]) -> dict[str, Answer]:
+    """The answers of one `_msearch` by the names of what was asked, each of them whole; nothing asked, none."""
+    if not asked:
+        return {}
     how = orjson.OPT_APPEND_NEWLINE | orjson.OPT_SERIALIZE_NUMPY
     head = orjson.dumps({"index": place.index, "routing": place.tenant_id.hex, "ignore_unavailable": True}, option=how)
-    body = b"".join(part for each in asked for part in (head, orjson.dumps(each, option=how)))
+    body = b"".join(part for each in asked.values() for part in (head, orjson.dumps(each, option=how)))
     answer = node.call("POST", "/_msearch", body=body)
     answers = told(answer, "responses") if answer is not None else None
     if not isinstance(answers, list) or len(answers) != len(asked):
         raise Nonsense
-    return [whole(each) for each in answers]
+    return {name: whole(each) for name, each in zip(asked, answers, strict=True)}
 
 
 def _number(answer: Answer) -> int:

@@ -40,9 +40,9 @@ def lexical(bounded: Clause, weights: Mapping[int, float], size: int, *, vectors
     return page | {"sort": ["_score", {"record": "asc"}, {"version": "asc"}]}
 
 
-def dense(bounded: Clause, vector: Vectors, size: int) -> Clause:
-    """The nearest: the bounds are inside the graph's search, which then has enough of them."""
-    return _page({"knn": {"vec": {"vector": vector, "k": size, "filter": bounded}}}, size)
+def dense(bounded: Clause, vector: Vectors, size: int, neighbours: int) -> Clause:
+    """The nearest `size` of `neighbours`: the bounds are inside the graph's search, which then has enough of them."""
+    return _page({"knn": {"vec": {"vector": vector, "k": neighbours, "filter": bounded}}}, size)
 
 
 def total(within: Clause) -> Clause:
