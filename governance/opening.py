@@ -4,23 +4,28 @@ Nothing is served whose header, place in the manifest or seal does not verify.
 """
 
 import json
-from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 from uuid import UUID
 
 from audit.selectors import verify_elements
 from foundation.kernel.principal import Principal
 from foundation.kernel.problems import Erased, Integrity
-from foundation.kernel.rows import select
+from foundation.kernel.rows import execute, select
+from foundation.kernel.scope import current_work
 from foundation.keyring import keys
 from foundation.keyring.sealing import open_sealed
 from governance import headers, revealing
-from governance.models import Admission, LineageEdge, MemCube, State, Version
+from governance.models import Admission, MemCube, State, Version
 from governance.revealing import NOTHING, Policies, Revelation
 from governance.sealed import Parent, Payload, open_version
 
+_VERSIONS = """SELECT {columns}, edges.ids, edges.numbers FROM governance_version v, LATERAL (
+  SELECT array_agg(e.parent_id) AS ids, array_agg(e.parent_version) AS numbers FROM governance_lineageedge e
+   WHERE e.tenant_id = v.tenant_id AND e.child_id = v.memcube_id AND e.child_version = v.number) AS edges
+WHERE v.tenant_id = %s AND v.memcube_id = ANY(%s)"""
 Place = tuple[UUID, int]
 """A version of a record: (memcube id, version number)."""
 
@@ -93,23 +98,14 @@ def rows(
     verify(cubes.values())
     living = {cube_id: cube for cube_id, cube in cubes.items() if cube.state != State.FORGOTTEN}
     wanted = [(cube_id, number or living[cube_id].version) for cube_id, number in asked if cube_id in living]
-    versions, edges = _versions(wanted, embeddings=embeddings), parents_of(wanted)
-    if any(place not in versions for place in wanted):
+    found = _versions(wanted, embeddings=embeddings)
+    if any(place not in found for place in wanted):
         raise Integrity("A version is missing.")
-    return [Row(living[place[0]], versions[place], edges[place]) for place in wanted]
+    return [Row(living[place[0]], *found[place]) for place in wanted]
 
 
 def _of(read: Mapping[UUID, MemCube], ids: Iterable[UUID]) -> dict[UUID, MemCube]:
     return {cube_id: read[cube_id] for cube_id in ids if cube_id in read}
-
-
-def parents_of(places: Iterable[Place]) -> dict[Place, tuple[Parent, ...]]:
-    """The parents of each version, sorted."""
-    wanted = set(places)
-    found: dict[Place, list[Parent]] = defaultdict(list)
-    for edge in select(LineageEdge, "child_id = ANY(%s)", [list({cube_id for cube_id, _ in wanted})]):
-        found[edge.child_id, edge.child_version].append((edge.parent_id, edge.parent_version))
-    return {place: tuple(sorted(found.get(place, ()))) for place in wanted}
 
 
 def ask(principal: Principal, found: Iterable[Row], policies: Policies | None = None) -> Revelation:
@@ -181,8 +177,22 @@ def _open(row: Row, secrets: Mapping[UUID, bytes], told: Revelation) -> Memory:
     return Memory(row.cube, row.version, row.parents, payload, None if seen is payload else seen)
 
 
-def _versions(places: Iterable[Place], *, embeddings: bool) -> dict[Place, Version]:
-    wanted = set(places)
-    without = () if embeddings else ("sealed_embedding",)
-    found = select(Version, "memcube_id = ANY(%s)", [list({cube_id for cube_id, _ in wanted})], without=without)
-    return {(row.memcube_id, row.number): row for row in found if (row.memcube_id, row.number) in wanted}
+def _versions(places: Iterable[Place], *, embeddings: bool) -> dict[Place, tuple[Version, tuple[Parent, ...]]]:
+    """The versions there are, each with its parents, sorted."""
+    wanted, work = set(places), current_work()
+    statement, names = _statement(embeddings)
+    rows = execute(statement, [work.tenant_id, list({cube_id for cube_id, _ in wanted})])
+    found: dict[Place, tuple[Version, tuple[Parent, ...]]] = {}
+    for *row, ids, numbers in rows:
+        version = Version.from_db(work.using, names, row)
+        place = version.memcube_id, version.number
+        if place in wanted:
+            found[place] = version, tuple(sorted(zip(ids, numbers, strict=True))) if ids else ()
+    return found
+
+
+@cache
+def _statement(embeddings: bool) -> tuple[str, list[str]]:
+    fields = [each for each in Version._meta.concrete_fields if embeddings or each.attname != "sealed_embedding"]
+    columns = ", ".join(f'v."{each.column}"' for each in fields)
+    return _VERSIONS.format(columns=columns), [each.attname for each in fields]

@@ -20,6 +20,7 @@ SQL_ALLOWED = {
     "audit/manifests.py": "a manifest's nodes by level and index",
     "audit/services/record.py": "whether the ledger stands still",
     "governance/handing_out.py": "a retrieval with its hits",
+    "governance/opening.py": "versions with their parents",
     "governance/premises.py": "the spaces of a search with their policies in force",
     "governance/strength.py": "the latest reads of candidates",
     "guard/lessons/reading.py": "the lessons at writing",
