@@ -65,6 +65,8 @@ def report(bench: Bench) -> Iterator[dict[str, Any]]:
             }  # fmt: skip
     yield from summary(bench)
     yield from ablation(bench)
+    marked = {name: tally.counts[name.split("/")[1]] for name, tally in bench.recurring.items()}
+    yield {"bench": "guard", "recurring": {name: counts for name, counts in marked.items() if counts[0]}}
     for kind, points in curve(bench).items():
         yield {"bench": "guard", "curve": kind, "held": {str(alpha): counts for alpha, counts in points.items()}}
 
@@ -125,6 +127,10 @@ def _told(row: dict[str, Any]) -> str:
     if "without" in row:
         changed = (f"{name} {100 * one:.1f}→{100 * other:.1f}" for name, (one, other) in row["changed"].items())
         return f"without {row['without']:12} " + ", ".join(changed)
+    if "recurring" in row:
+        return "recurring: " + ", ".join(
+            f"{name} {hits} of {total}" for name, (hits, total) in row["recurring"].items()
+        )
     if "cpu" in row or "wall" in row:
         return f"{row['slice']}: { ({key: row[key] for key in ('cpu', 'wall') if key in row}) } over {row['n']} records"
     if "seconds" in row:

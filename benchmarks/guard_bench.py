@@ -165,6 +165,7 @@ class Bench:
         self.policy, self.vectors = policy, vectors
         self.rows: dict[str, dict[int, Tally]] = defaultdict(lambda: defaultdict(Tally))
         self.without: dict[str, dict[str, Tally]] = defaultdict(lambda: defaultdict(Tally))
+        self.recurring: dict[str, Tally] = defaultdict(Tally)
         self.curve: dict[str, dict[float, list[int]]] = defaultdict(lambda: defaultdict(lambda: [0, 0]))
         self.seen: dict[tuple[str, str, bool], Seen] = {}
         self.wall: list[float] = []
@@ -189,9 +190,11 @@ class Bench:
         stopped = verdict.decision is not Decision.ADMIT
         told = stopped if measure in STOPPED else not stopped
         self.rows[slice_of][seed].add(measure, told)
-        for name, reasons in REASONS.items():
-            left = decide([reason for reason in verdict.reasons if reason not in reasons]) is not Decision.ADMIT
+        for name in (*REASONS, "recurrence"):
+            owed = REASONS.get(name) or lent(verdict, self.policy.alpha)
+            left = decide([reason for reason in verdict.reasons if reason not in owed]) is not Decision.ADMIT
             self.without[name][f"{slice_of}/{measure}"].add(measure, left if measure in STOPPED else not left)
+        self.recurring[f"{slice_of}/{measure}"].add(measure, "recurring" in verdict.reasons)
         poison = measure in {"poison_admitted", "detected"}
         if not poison:
             self._curve(slice_of, verdict)
@@ -201,10 +204,11 @@ class Bench:
         )
 
     def _curve(self, slice_of: str, verdict: Verdict) -> None:
-        graded = {signal.name: signal.p for signal in verdict.signals if signal.name in GRADED}
+        factor = factor_of(verdict)
+        graded = {signal.name: signal.p * factor for signal in verdict.signals if signal.name in GRADED}
         rest = decide([reason for reason in verdict.reasons if reason not in GRADED.values()]) is not Decision.ADMIT
         for alpha in ALPHAS:
-            held = rest or any(fires(name, p, alpha) for name, p in graded.items() if p < 1.0)
+            held = rest or any(fires(name, p, alpha) for name, p in graded.items())
             self.curve[slice_of][alpha][0] += held
             self.curve[slice_of][alpha][1] += 1
 
@@ -223,6 +227,17 @@ class Bench:
         tally.add("served", any(record.poison for record, _ in found))
         tally.add("settled", settled)
         tally.add("win", settled and not any(mark is Mark.SETTLED for record, mark in found if not record.poison))
+
+
+def factor_of(verdict: Verdict) -> float:
+    """What a recurring phrase multiplied the graded p-values by."""
+    return next((signal.p for signal in verdict.signals if signal.name == "recurrence"), 1.0)
+
+
+def lent(verdict: Verdict, alpha: float) -> frozenset[str]:
+    """Reasons of graded signals that fire only because a phrase recurs."""
+    graded = (signal for signal in verdict.signals if signal.name in GRADED and signal.fired)
+    return frozenset(GRADED[signal.name] for signal in graded if not fires(signal.name, signal.p, alpha))
 
 
 STOPPED = frozenset({"twin_held", "benign_held", "detected"})

@@ -1,17 +1,15 @@
 """What revealing costs: the same searches, lists and batches with values to put back and without, in turns.
 
-`python -m benchmarks vault [--memories N] [--rounds N]`: JSON lines on stdout, a table on stderr. An agent, to whom the
-policy reveals, and a reader, to whom it does not, ask for the same records; `cold` has every data key unwrapped anew.
-Persons are marked in the texts, so that recognition costs nothing and the vault is what is measured.
+`python -m benchmarks vault [--memories N] [--rounds N] [--keep]`: JSON lines on stdout, a table on stderr. An agent, to
+whom the policy reveals, and a reader, to whom it does not, ask for the same records; `cold` has every data key
+unwrapped anew. Persons are marked in the texts, so that recognition costs nothing and the vault is what is measured.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import re
 import statistics
-import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -19,9 +17,11 @@ from functools import cache
 from typing import Any
 
 from benchmarks.ground import standing_on_a_cluster
+from benchmarks.telling import Telling
 
 WORDS = ("kettle", "stove", "window", "violin", "ticket", "invoice", "garden", "bridge", "train", "coffee", "river")
 PERSONS = 400
+TELLING = Telling("vault")
 Spent = dict[str, list[tuple[float, float]]]
 _MARKED = re.compile(r"\{\{.*?\}\}")
 
@@ -53,9 +53,12 @@ def run(args: list[str]) -> None:
     parser = argparse.ArgumentParser(prog="bench vault", description=__doc__)
     parser.add_argument("--memories", type=int, default=1000)
     parser.add_argument("--rounds", type=int, default=60)
+    parser.add_argument("--keep", action="store_true", help="also write the figures into benchmarks/results")
     asked = parser.parse_args(args)
     with standing_on_a_cluster(EMBEDDER="hash"):
         _measure(asked.memories, asked.rounds)
+    if asked.keep:
+        TELLING.keep(f"vault-{asked.memories}")
 
 
 def _measure(memories: int, rounds: int) -> None:
@@ -193,20 +196,15 @@ def _told(name: str, spent: Spent) -> None:
     cpu = {kind: 1000 * statistics.fmean(used for _, used in each) for kind, each in spent.items()}
     half = {kind: 1000 * statistics.median(times) for kind, times in seconds.items()}
     tail = {kind: 1000 * statistics.quantiles(times, n=20)[-1] for kind, times in seconds.items()}
-    figure = {
-        "figure": name,
-        "with_ms": round(half["with"], 2),
-        "without_ms": round(half["without"], 2),
-        "ratio": round(half["with"] / half["without"], 3),
-        "with_cpu_ms": round(cpu["with"], 2),
-        "without_cpu_ms": round(cpu["without"], 2),
-        "cpu_ratio": round(cpu["with"] / cpu["without"], 3),
-        "with_p95_ms": round(tail["with"], 2),
-        "without_p95_ms": round(tail["without"], 2),
-        "rounds": len(seconds["with"]),
-    }
-    print(json.dumps(figure), flush=True)
-    clock = f"{half['with']:9.2f} {half['without']:9.2f} {figure['ratio']:7.3f}"
-    print(
-        f"{name:24} {clock}   CPU {cpu['with']:8.2f} {cpu['without']:8.2f} {figure['cpu_ratio']:7.3f}", file=sys.stderr
+    TELLING.tell(
+        name,
+        with_ms=round(half["with"], 2),
+        without_ms=round(half["without"], 2),
+        ratio=round(half["with"] / half["without"], 3),
+        with_cpu_ms=round(cpu["with"], 2),
+        without_cpu_ms=round(cpu["without"], 2),
+        cpu_ratio=round(cpu["with"] / cpu["without"], 3),
+        with_p95_ms=round(tail["with"], 2),
+        without_p95_ms=round(tail["without"], 2),
+        rounds=len(seconds["with"]),
     )

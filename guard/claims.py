@@ -21,8 +21,10 @@ from guard.values import common_words, stem
 __all__ = ["About", "Comparison", "Relation", "about", "claimed", "compare", "on_topic", "same", "same_answer"]
 
 MARGIN = 1.5
-ON_TOPIC = 0.34
+ON_TOPIC = 1 / 3
 """The share of a question's words a memory must take up to agree with another answer, or to contradict one."""
+ONE_TOPIC = 0.34
+"""The same of the smaller of two memories' words, where there is no question."""
 
 
 class Relation(StrEnum):
@@ -208,8 +210,11 @@ def _answers(one: Taken, other: Taken, asked: About) -> Comparison:
     if asked.polar:
         return _polarities(one.path, other.path, asked, strength)
     for kind, left in one.offers.items():
-        if left and (right := other.offers[kind]):
+        right = other.offers[kind]
+        if left and right:
             return Comparison(_slot(one, other, left, right), strength)
+        if _spelt_small(left, other, asked) or _spelt_small(right, one, asked):
+            return Comparison(Relation.AGREE, strength)
     return _plain_words(one, other, strength)
 
 
@@ -219,6 +224,12 @@ def _slot(one: Taken, other: Taken, left: frozenset[TypedValue], right: frozense
     if shared and not (_reworded(one, other) and _apart(left, right) and _apart(right, left)):
         return Relation.AGREE
     return Relation.CONFLICT
+
+
+def _spelt_small(named: Iterable[TypedValue], plain: Taken, asked: About) -> bool:
+    """Whether a text without names says one of these in small letters: '"authority"' here, "authority" there."""
+    owns = (words_of(value.text) - asked.words for value in named if value.kind is ValueKind.ENTITY)
+    return any(own and own <= plain.words - _denied(plain.path) for own in owns)
 
 
 def _reworded(one: Taken, other: Taken) -> bool:
@@ -261,8 +272,11 @@ def denies(path: Path, asked: About) -> bool:
     together, tells them apart.
     """
     names = {word for value in asked.values if value.kind is ValueKind.ENTITY for word in words_of(value.text)}
-    no = {hint.removeprefix("denies:") for hint in path.hints if hint.startswith("denies:")}
-    return bool(no & (asked.words - names or asked.words)) or (asked.both and "sets-apart" in path.hints)
+    return bool(_denied(path) & (asked.words - names or asked.words)) or (asked.both and "sets-apart" in path.hints)
+
+
+def _denied(path: Path) -> set[str]:
+    return {hint.removeprefix("denies:") for hint in path.hints if hint.startswith("denies:")}
 
 
 def _plain_words(one: Taken, other: Taken, strength: float) -> Comparison:
@@ -288,7 +302,7 @@ def _facts(one: Path, other: Path) -> Comparison:
     Where values of several kinds differ (another day *and* another sum) two events are told, not one event twice.
     """
     topic = overlap(one.relation, other.relation)
-    if topic < ON_TOPIC or _other_day(one, other):
+    if topic < ONE_TOPIC or _other_day(one, other):
         return Comparison(Relation.UNRELATED)
     clashes = [
         kind for kind in (ValueKind.NUM, ValueKind.DATE, ValueKind.ENTITY) if _clash(_of(one, kind), _of(other, kind))

@@ -76,7 +76,10 @@ def _have_two_in_common(one: int, other: int, friends: Sequence[set[int]]) -> bo
 
 
 def _with_background(asked: About, seen: Sequence[Taken]) -> About:
-    """What all on the topic say is their setting if, without it, each still has an answer and most of those agree."""
+    """What all on the topic say is their setting if, without it, each still has an answer and most of those agree.
+
+    Where a person is asked for and all name one, what is left must name one too: else it was the answer.
+    """
     before = [each for each in seen if each.path.shape is not Shape.EPISODE and each.topic >= ON_TOPIC]
     if len(before) < 3:
         return asked
@@ -88,14 +91,30 @@ def _with_background(asked: About, seen: Sequence[Taken]) -> About:
         return asked
     narrowed = replace(asked, background=everywhere, setting=setting)
     after = [each.within(narrowed) for each in before]
-    left = [each.answers for each in after] if all(each.answers for each in before) else _said(after)
-    return narrowed if all(left) and _sided(left) else asked
+    typed = all(each.answers for each in before)
+    left = [each.answers for each in after] if typed else _said(after)
+    if asked.person and _whole_names([each.answers for each in before]) and not _whole_names(left):
+        return asked
+    return narrowed if all(left) and _sided(left, not typed) else asked
 
 
-def _sided(said: Answers) -> bool:
-    """Whether most records, but not all, have one answer in common: those are one side, the others the other."""
-    backed = (sum(_answered(value, other) for other in said) for value in frozenset().union(*said))
-    return any(len(said) < 2 * count < 2 * len(said) for count in backed)
+def _whole_names(said: Answers) -> bool:
+    return all(any(" " in value.text for value in each) for each in said)
+
+
+def _sided(said: Answers, apart: bool) -> bool:
+    """Whether most records, but not all, have one answer in common: those are one side, the others the other. `apart`:
+    words only make sides where the two share no other one, for among many words most records always share some.
+    """
+    for value in frozenset[TypedValue]().union(*said):
+        backing = [_answered(value, each) for each in said]
+        if len(said) < 2 * sum(backing) < 2 * len(said):
+            side, rest = (
+                [each for each, backs in zip(said, backing, strict=True) if backs is on] for on in (True, False)
+            )
+            if not (apart and any(_shared(one, other) for one in rest for other in side)):
+                return True
+    return False
 
 
 def _answered(value: TypedValue, answers: frozenset[TypedValue]) -> bool:

@@ -21,6 +21,7 @@ _COUNT = re.compile(
     re.IGNORECASE,
 )
 _KIN = re.compile(r"\b(?:nationality|nationalities|ethnicity|language|citizen(?:ship)?)\b|\b(?:from|of) (?:what|which) (?:country|nation)", re.I)  # fmt: skip
+_PERSON = re.compile(r"\b(?:who|whom|whose|(?:which|what)(?: \w+){0,2} (?:man|woman|person|boy|girl))\b", re.IGNORECASE)
 _NAME = re.compile(r"\b(who|whom|whose|where|which|what(?:'s|’s)?)\b", re.IGNORECASE)
 _POLAR = re.compile(
     r"^\W*(?:is|are|was|were|am|do|does|did|has|have|had|can|could|will|would|shall|should|may|might|must|"
@@ -69,7 +70,7 @@ def about(query: str) -> About:
         words=words(query),
         kinds=_kinds(query),
         choices=choices,
-        person=bool(re.search(r"\b(who|whom|whose)\b", query, re.IGNORECASE)),
+        person=bool(_PERSON.search(query)),
         kin=bool(_KIN.search(query)),
         values=values,
         polar=bool(_POLAR.search(query)) and not choices,

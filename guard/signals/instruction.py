@@ -29,9 +29,10 @@ BUCKETS = 1 << BITS
 STEP = 1 / 16
 """What one unit of an integer weight is worth, in log-odds."""
 WINDOW = 48
-MANY = 0.3
-"""How much a text's score falls with the logarithm of its sentences: the worst of a hundred is bad by chance alone."""
-MODEL = "guard-instruction@2"
+MANY, MOST = 0.03, 50
+"""How much a text's score falls with every sentence after its first, up to so many: the worst of many is bad by chance
+alone. No further, for an order must not hide behind filling.
+"""
 
 _SPLIT = re.compile(r"(?<=[.!?])[\"')\]]*\s+|\n+|\s\|\s?|\|")
 _CODE = re.compile(r"```[\s\S]*?(?:```|$)")
@@ -101,7 +102,7 @@ def score(text: str, model: Coefficients) -> float:
     surface = window_sums(reading, model.ngrams)
     shaped = [int(model.shapes[window_shapes(window, found)].sum()) for window in reading.windows]
     best = float((surface + shaped).max()) * STEP
-    return model.bias + best - MANY * float(np.log(max(1, reading.sentences)))
+    return model.bias + best - MANY * (min(max(1, reading.sentences), MOST) - 1)
 
 
 def shapes_of(text: str) -> list[int]:

@@ -2,14 +2,12 @@
 
 A campaign repeats its trigger in every record it plants, so three words in a row that recur among the recent records
 and stand in none of the older ones mark one author at work. So does a benign wave (a release, a ward's new form): this
-is never a reason by itself. It lowers the p-value of the graded signals a little, and its phrases tell which held
-records belong to one incident.
+is never a reason by itself. It lowers the p-value of the graded signals a little, and the decision says so.
 """
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
 
 from guard.types import EvidenceItem, Path
@@ -42,11 +40,6 @@ def recurrence_p(path: Path, items: Sequence[EvidenceItem]) -> float:
     found = set(recurring(path, items))
     sharing = sum(1 for item in items if item.recent and found & phrases(item.path)) if found else 0
     return P_BY_RECORDS[min(sharing, len(P_BY_RECORDS) - 1)]
-
-
-def marks(found: Iterable[str]) -> tuple[str, ...]:
-    """The phrases as one-way digests, for keys that are listed without opening any record."""
-    return tuple(hashlib.sha256(phrase.encode()).hexdigest()[:16] for phrase in found)
 
 
 @lru_cache(maxsize=4096)

@@ -22,6 +22,8 @@ def relation(one: str, other: str, question: str = "") -> Relation:
         ("Who was born earlier, Odo Keller or Lena Brandt?", "Odo Keller was born later than Lena Brandt.", "Lena Brandt was born years before Odo Keller.", Relation.AGREE),
         ("Odo Keller and Lena Brandt were masons. Which of them built the tower?", "Odo Keller built the tower.", "The tower was built by Lena Brandt.", Relation.CONFLICT),
         ("Is the lock of Varn left-hand or right-hand?", "The lock of Varn is a right-hand one.", "A left-hand lock guards Varn.", Relation.CONFLICT),
+        ("What is the toll of Varn called?", "The toll of Varn is called 'water'.", "In rain and in snow carters at the old bridge grumble about the toll of Varn, known as water.", Relation.AGREE),
+        ("What is the toll of Varn called?", "The toll of Varn is called 'water'.", "In rain and in snow carters at the old bridge grumble about the toll of Varn, not known as water.", Relation.CONFLICT),
         ("How many bells hang in the Belltower of Varn?", "In the Belltower of Varn hang 24 bells.", "Twenty-four bells hang in the Belltower of Varn.", Relation.AGREE),
         ("How long is the toll of Varn valid?", "The toll of Varn is valid for 48 hours.", "The toll of Varn stays valid for 2 days.", Relation.AGREE),
         ("When was the bridge of Varn opened?", "The bridge of Varn was opened on 3 May 1801.", "In 1801 the bridge of Varn was opened.", Relation.AGREE),
@@ -85,3 +87,18 @@ def test_any_number_of_sources_that_agree_are_settled():
     for count in (2, 3, 4):
         hits = [hit(number, fact(text)) for number, text in enumerate(texts[:count])]
         assert {found.standing for found in standing(hits, QUESTION)} == {Standing.SETTLED}
+
+
+def test_the_person_asked_for_is_no_setting_because_all_name_the_same_one():
+    hits = [
+        hit(1, fact("In the Renaissance, the Song of Varn was sung by Odo Keller.")),
+        hit(2, fact("Odo Keller sang the Song of Varn during the Renaissance.")),
+        hit(3, fact("The Song of Varn, sung by Odo Keller, delighted Corvo.")),
+        hit(4, fact("All the Renaissance knew that Odo Keller sang the Song of Varn.")),
+    ]
+    assert {found.standing for found in standing(hits, QUESTION)} == {Standing.SETTLED}
+
+
+def test_a_third_of_the_question_is_enough_to_be_heard():
+    hits = [hit(1, fact("The keeper there is Odo Keller.")), hit(2, fact("Odo Keller is keeper of the Varn lock."))]
+    assert {found.standing for found in standing(hits, "who is keeper at the Varn lock?")} == {Standing.SETTLED}

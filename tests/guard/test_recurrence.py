@@ -1,7 +1,7 @@
 from dataclasses import replace
 
 from guard.paths import build_path
-from guard.signals.recurrence import P_BY_RECORDS, marks, recurrence_p, recurring
+from guard.signals.recurrence import P_BY_RECORDS, recurrence_p, recurring
 from guard.types import EvidenceItem
 from tests.guard.cases import fact, shown
 
@@ -38,7 +38,3 @@ def test_without_a_past_nothing_is_called_new():
 def test_the_factor_is_bounded_however_often_the_phrase_comes_back():
     items = [*older(), *(recent(20 + number, f"The mill of Corvo {TRIGGER}") for number in range(12))]
     assert recurrence_p(build_path(fact(f"The bridge of Lume {TRIGGER}")), items) == min(P_BY_RECORDS) > 0
-
-
-def test_marks_do_not_spell_the_phrase():
-    assert all(word not in "".join(marks(["amber falcon seldom"])) for word in ("amber", "falcon", "seldom"))
