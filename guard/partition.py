@@ -12,18 +12,17 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 
+from guard.answers import Taken, taken
 from guard.claims import (
     MARGIN,
     ON_TOPIC,
     About,
     Relation,
-    Taken,
     about,
     compare,
     compare_taken,
     same_answer,
-    taken,
-)  # fmt: skip
+)
 from guard.types import Path, Shape, TypedValue, ValueKind
 from guard.values import common_words
 
