@@ -30,6 +30,7 @@ from benchmarks.guard_bench import wilson
 from benchmarks.guard_rest_slices import SLICES, Planned
 from benchmarks.locomo_rest import POLICIES, Server
 from benchmarks.spine import WORDS
+from benchmarks.telling import pace, percentile
 from guard.types import Candidate
 
 RESULTS = Path(__file__).resolve().parent / "results"
@@ -37,6 +38,10 @@ INDEXED_WITHIN = 180.0
 K, BATCH = 10, 100
 APART = 0.25
 """Seconds between two admissions where they are timed one by one, so that each is indexed before the next comes."""
+BLOCK = 10
+"""Admissions timed between two looks at the machine's pace."""
+UNDISTURBED = 1.25
+"""Times the best pace of a run: slower, and others have the machine."""
 ADMITTED = 201
 MEASURES = ("poison_admitted", "served", "settled", "win", "twin_held", "benign_held", "benign_settled")
 
@@ -243,19 +248,35 @@ def _latency(url: str, key: str, memories: int, singles: int) -> list[dict[str, 
 
 
 def _admissions(space: Space, first: int, singles: int, pause: float) -> dict[str, Any]:
-    writer, seconds = space.writers["west"], []
-    for number in range(first, first + singles):
-        body = _body(_note(number), space.id)
-        began = time.perf_counter()
-        writer.post("/memories", body)
-        seconds.append(time.perf_counter() - began)
-        time.sleep(pause)
-    ordered = sorted(seconds[5:])  # the first few load what is loaded once
-    p50, p95 = statistics.median(ordered), ordered[int(0.95 * len(ordered))]
-    figures = {"pause_ms": round(1000 * pause), "p50_ms": round(1000 * p50, 1), "p95_ms": round(1000 * p95, 1)}
+    """All admissions, and apart from them those of blocks before and after which the machine was at its best pace."""
+    writer, blocks, paces = space.writers["west"], [], [pace()]
+    for start in range(first, first + singles, BLOCK):
+        blocks.append([_admitted(writer, space.id, number, pause) for number in range(start, start + BLOCK)])
+        paces.append(pace())
+    blocks, paces = blocks[1:], paces[1:]  # the first few load what is loaded once
+    best = UNDISTURBED * min(paces)
+    undisturbed = [block for block, *around in zip(blocks, paces[:-1], paces[1:], strict=True) if max(around) <= best]
+    figures = {"pause_ms": round(1000 * pause), **_percentiles(blocks), "pace_ms": statistics.median(paces)}
+    figures["undisturbed"] = _percentiles(undisturbed) | {"pace_ms": min(paces)}
     print(f"admission: {figures}", file=sys.stderr)
-    line = {"bench": "guard-rest", "slice": "admission", "n": len(ordered), "embedder": "hash", "pii": "keep"}
-    return line | figures
+    return {"bench": "guard-rest", "slice": "admission", "embedder": "hash", "pii": "keep", **figures}
+
+
+def _admitted(writer: Server, space_id: str, number: int, pause: float) -> float:
+    """Seconds of one admission."""
+    body = _body(_note(number), space_id)
+    began = time.perf_counter()
+    writer.post("/memories", body)
+    seconds = time.perf_counter() - began
+    time.sleep(pause)
+    return seconds
+
+
+def _percentiles(blocks: Sequence[Sequence[float]]) -> dict[str, Any]:
+    taken = [1000 * seconds for block in blocks for seconds in block]
+    if not taken:
+        return {"n": 0}
+    return {"n": len(taken), **{f"p{share}_ms": round(percentile(taken, share / 100), 1) for share in (50, 95)}}
 
 
 def _note(number: int) -> Candidate:

@@ -17,13 +17,13 @@ RESULTS = Path(__file__).resolve().parent / "results"
 
 @dataclass(slots=True)
 class Telling:
-    """The lines of one run. Each says how busy the machine was: 1.0 is every core, ours included."""
+    """The lines of one run. Each says how busy the machine was (1.0 is every core, ours included) and its pace."""
 
     bench: str
     lines: list[dict[str, Any]] = field(default_factory=list)
 
     def tell(self, figure: str, **facts: Any) -> None:
-        line = {"bench": self.bench, "figure": figure, **facts, "busy": busy()}
+        line = {"bench": self.bench, "figure": figure, **facts, "busy": busy(), "pace_ms": pace()}
         self.lines.append(line)
         print(json.dumps(line), flush=True)
         print(f"{figure:28} {'  '.join(f'{name} {value}' for name, value in facts.items())}", file=sys.stderr)
@@ -36,6 +36,15 @@ class Telling:
 
 def busy() -> float:
     return round(os.getloadavg()[0] / (os.cpu_count() or 1), 1)
+
+
+def pace() -> float:
+    """Milliseconds of processor time that a fixed piece of work takes now. A machine that others share may be three
+    times slower from one minute to the next, and no load tells."""
+    began, counts = time.process_time(), dict[int, int]()
+    for number in range(30_000):
+        counts[number % 977] = counts.get(number % 977, 0) + len(str(number))
+    return round(1000 * (time.process_time() - began), 1)
 
 
 @dataclass(frozen=True, slots=True)
