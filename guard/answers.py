@@ -36,7 +36,7 @@ class Claims:
         return found
 
 
-def claims_of(path: Path, asked: About, kind: ValueKind) -> Claims:
+def _claims_of(path: Path, asked: About, kind: ValueKind) -> Claims:
     """What a record says of a kind beside what the question names."""
     found = _fresh((part for value in path.values if value.kind is kind for part in _parts(value)), asked)
     if kind is not ValueKind.ENTITY:
@@ -100,12 +100,12 @@ class Taken:
 
 def taken(path: Path, asked: About) -> Taken:
     kinds = asked.kinds or (ValueKind.ENTITY, ValueKind.NUM, ValueKind.DATE)
-    claims = {kind: claims_of(path, asked, kind) for kind in kinds}
+    claims = {kind: _claims_of(path, asked, kind) for kind in kinds}
     words = frozenset(path.relation)
-    return Taken(path, on_topic(path, asked), claims, {}, words, frozenset()).within(asked)
+    return Taken(path, _on_topic(path, asked), claims, {}, words, frozenset()).within(asked)
 
 
-def on_topic(path: Path, asked: About) -> float:
+def _on_topic(path: Path, asked: About) -> float:
     """Share of the question's words the memory takes up."""
     if not asked.words:
         return 0.0

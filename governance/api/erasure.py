@@ -1,5 +1,7 @@
 """`/v1/erasure_requests`, `/v1/erasure_certificates`, `/v1/operations`."""
 
+from collections.abc import Callable, Mapping
+from typing import Any
 from uuid import UUID
 
 from rest_framework.request import Request
@@ -31,12 +33,7 @@ class ErasureRequests(Endpoint):
 
     def get(self, request: Request) -> Response:
         """List requests, newest first."""
-        pages = pager("erasure_requests", self.query)
-        with tenant_transaction():
-            rows = ErasureRequest.objects.all()
-            if "state" in self.query:
-                rows = rows.filter(state=self.query["state"])
-            return Response(pages.page(rows, rendering.erasure).body())
+        return _page("erasure_requests", ErasureRequest, rendering.erasure, self.query)
 
     def post(self, request: Request) -> Response:
         """Plan an erasure. A dry run answers 200 and keeps nothing."""
@@ -53,6 +50,14 @@ class ErasureRequests(Endpoint):
 
     def replay(self, request: Request, done: Done) -> Response:
         raise SecretShown(extra={"id": str(done.resource_id)})
+
+
+def _page(name: str, model: Any, rendered: Callable[[Any], dict[str, Any]], query: Mapping[str, Any]) -> Response:
+    """A page of the rows in the state that is asked for, if any, newest first."""
+    pages = pager(name, query)
+    with tenant_transaction():
+        rows = model.objects.filter(state=query["state"]) if "state" in query else model.objects.all()
+        return Response(pages.page(rows, rendered).body())
 
 
 def erasure_request(request_id: UUID) -> Response:
@@ -129,12 +134,7 @@ class Operations(Endpoint):
 
     def get(self, request: Request) -> Response:
         """List it, newest first."""
-        pages = pager("operations", self.query)
-        with tenant_transaction():
-            rows = Operation.objects.all()
-            if "state" in self.query:
-                rows = rows.filter(state=self.query["state"])
-            return Response(pages.page(rows, rendering.operation).body())
+        return _page("operations", Operation, rendering.operation, self.query)
 
 
 class OneOperation(Endpoint):

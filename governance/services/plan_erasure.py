@@ -15,7 +15,7 @@ from foundation.kernel.clock import now
 from foundation.kernel.ids import uuid7
 from foundation.kernel.principal import Principal
 from foundation.kernel.problems import NotFound
-from foundation.kernel.rows import MOST_ROWS
+from foundation.kernel.rows import insert
 from foundation.kernel.scope import tenant_transaction
 from foundation.keyring import keys
 from foundation.rest import idempotency
@@ -125,4 +125,4 @@ def save(request: ErasureRequest, planned: Cascade) -> None:
         ErasureItem(request_id=request.id, memcube_id=cube_id, relation=relation.value)
         for cube_id, relation in planned.relations.items()
     ]
-    ErasureItem.objects.bulk_create(items, batch_size=MOST_ROWS)
+    insert(items)

@@ -12,7 +12,7 @@ from foundation.kernel.clock import now
 from foundation.kernel.ids import uuid7
 from foundation.kernel.principal import Principal
 from foundation.kernel.problems import FieldError, NotFound, PolicyDenied, Validation
-from foundation.kernel.rows import MOST_ROWS
+from foundation.kernel.rows import insert
 from foundation.kernel.scope import tenant_transaction
 from foundation.keyring import keys
 from foundation.rest import idempotency
@@ -134,4 +134,4 @@ def _save(rollback: Rollback, planned: Plan) -> None:
         )
         for each in planned.undoings
     ]
-    RollbackItem.objects.bulk_create(items, batch_size=MOST_ROWS)
+    insert(items)

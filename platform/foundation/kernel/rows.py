@@ -56,10 +56,11 @@ def first(model: type[models.Model], where: str, values: Sequence[Any] = (), *, 
 
 def insert(rows: Sequence[models.Model], *, ignore_conflicts: bool = False) -> None:
     """Insert rows of one model. What the database fills in by itself is not read back."""
-    if 0 < len(rows) <= FEW:
+    if len(rows) > FEW:
+        for start in range(0, len(rows), MOST_ROWS):
+            _insert_many(rows[start : start + MOST_ROWS], ignore_conflicts)
+    elif rows:
         _insert_few([rows], ignore_conflicts)
-    for start in range(0, len(rows), MOST_ROWS) if len(rows) > FEW else ():
-        _insert_many(rows[start : start + MOST_ROWS], ignore_conflicts)
 
 
 def insert_together(*groups: Sequence[models.Model]) -> None:
