@@ -48,9 +48,6 @@ from foundation.search.port import (
 )
 from foundation.search.rows import REMOVED
 
-SPARE = 50
-"""Candidates fetched beyond the plan's depth: nine bits and a graph may order the last ones wrongly, we do not."""
-MOST = 10_000  # a page of OpenSearch's
 _KEYS = 200
 _SCRUB = 600.0
 
