@@ -10,6 +10,7 @@ is. An erased memory keeps its slot with an element of zeroes: it can neither sh
 from __future__ import annotations
 
 import hashlib
+from bisect import bisect_left
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
@@ -88,7 +89,9 @@ class Manifest:
         for level in (BUCKET, GROUP):
             for place in [place for place in self.changed if place[0] == level]:
                 self._summarise(place)
-        return node_hash(TOP, self.body((TOP, 0)))
+        digest = node_hash(TOP, self.body((TOP, 0)))
+        _remember(digest, self._summaries[TOP, 0])
+        return digest
 
     def body(self, place: Place) -> bytes:
         """A loaded node's bytes."""
@@ -118,10 +121,12 @@ class Manifest:
         """(bucket, offset) of an id's element among the loaded buckets."""
         if key in self._slots:
             return self._slots[key]
-        for bucket in self._unindexed:
-            offset = _find(self._bodies[BUCKET, bucket], key)
-            if offset >= 0:
-                return bucket, offset + 16
+        for bucket in self._unindexed:  # unchanged, so its parent's summary is true of it
+            summary = self._summaries[GROUP, bucket // FAN_OUT][bucket % FAN_OUT]
+            if summary.least <= key <= summary.greatest:
+                offset = _find(self._bodies[BUCKET, bucket], key)
+                if offset >= 0:
+                    return bucket, offset + 16
         return None
 
     def _index(self) -> None:
@@ -166,26 +171,25 @@ class Manifest:
         else:
             children = self._summaries[place]
             least, greatest = min(child.least for child in children), max(child.greatest for child in children)
-            self._summaries[TOP, 0][index] = Summary(node_hash(level, body), least, greatest)
+            self._summaries[TOP, 0][index] = summary = Summary(node_hash(level, body), least, greatest)
+            _remember(summary.hash, children)
 
     # --- loading ---
 
     def _look_into(self, keys: Sequence[bytes]) -> None:
-        wanted = [key for key in keys if key not in self._slots]
+        wanted = sorted(key for key in keys if key not in self._slots)
         if wanted:
             self._load(self._candidates((TOP, 0), wanted))
             groups = [place for place in self._summaries if place[0] == GROUP]
             self._load({k: v for place in groups for k, v in self._candidates(place, wanted).items()})
 
     def _candidates(self, parent: Place, keys: Sequence[bytes]) -> dict[Place, bytes]:
+        """The children that may hold one of the sorted keys."""
         level, index = parent
-        least, greatest = min(keys), max(keys)
         return {
             (level - 1, index * FAN_OUT + number): child.hash
             for number, child in enumerate(self._summaries[parent])
-            if child.least <= greatest
-            and least <= child.greatest
-            and any(child.least <= key <= child.greatest for key in keys)
+            if (at := bisect_left(keys, child.least)) < len(keys) and keys[at] <= child.greatest
         }
 
     def _load_last_bucket(self) -> None:
@@ -216,10 +220,8 @@ class Manifest:
 
     def _keep(self, place: Place, digest: bytes, body: bytes) -> None:
         if place[0] != BUCKET:
-            summaries = self._summaries[place] = _summaries(body)
-            if len(_inner) >= REMEMBERED:
-                _inner.clear()
-            _inner[digest] = tuple(summaries)
+            self._summaries[place] = _summaries(body)
+            _remember(digest, self._summaries[place])
             return
         self._bodies[place] = bytearray(body)
         self._unindexed.add(place[1])
@@ -234,6 +236,12 @@ def _find(body: bytearray, key: bytes) -> int:
 
 
 _inner: dict[bytes, tuple[Summary, ...]] = {}
+
+
+def _remember(digest: bytes, summaries: Sequence[Summary]) -> None:
+    if len(_inner) >= REMEMBERED:
+        _inner.clear()
+    _inner[digest] = tuple(summaries)
 
 
 def _summaries(body: bytes) -> list[Summary]:

@@ -6,7 +6,6 @@ from __future__ import annotations
 import hmac
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from functools import lru_cache
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -14,12 +13,12 @@ from audit.event import Change, Event, EventError, parse
 from audit.lanes import Row, row_mac
 from audit.manifest import EMPTY, Manifest, ManifestError, Place
 from audit.models import Head, Outbox, Quarantine
-from audit.notes import Checkpoint, NoteError, Verifier, open_checkpoint, unb64
-from audit.origin import MANIFEST, log_verifier, origin
+from audit.notes import Checkpoint, NoteError, unb64
+from audit.origin import MANIFEST, own_checkpoint
 from audit.pin import Pin, watch
 from audit.services.quarantine import apart, quarantine
 from foundation.kernel.problems import Integrity
-from foundation.kernel.rows import execute
+from foundation.kernel.rows import execute, execute_binary, integers, uuids
 from foundation.kernel.scope import current_work
 from foundation.keyring.signing import mac_key
 
@@ -86,7 +85,7 @@ def _verify(elements: Elements) -> None:
 
 def _standing(ids: Sequence[UUID]) -> dict[UUID, bytes | None]:
     tenant = current_work().tenant_id
-    found = execute(_LEDGER, {"tenant": tenant, "ids": list(ids)})
+    found = execute(_LEDGER, {"tenant": tenant, "ids": uuids(ids)})
     try:
         manifest = Manifest(_manifest_root(_checked_head(tenant, found[0][:3])), _fetch)
         standing = manifest.elements(ids)
@@ -110,7 +109,7 @@ def _checked_head(tenant: UUID, head: tuple[Any, ...]) -> Checkpoint | None:
     size, root, note = head
     checkpoint = None
     if note is not None:
-        checkpoint = _opened(note, origin(tenant), log_verifier().vkey)
+        checkpoint = own_checkpoint(note, tenant)
         if (checkpoint.size, checkpoint.root) != (size, root):
             raise Integrity("The head is not what its note says.")
     _hold_against_pin(tenant, checkpoint)
@@ -141,14 +140,9 @@ def _fresh_head() -> Checkpoint | None:
     return Checkpoint("", head.size, bytes(head.root)) if head else None
 
 
-@lru_cache(maxsize=4096)
-def _opened(note: str, named: str, vkey: str) -> Checkpoint:
-    return open_checkpoint(note, [Verifier.parse(vkey)], named)
-
-
 def _fetch(places: Sequence[Place]) -> dict[Place, bytes]:
-    levels, indices = [level for level, _ in places], [index for _, index in places]
-    found = execute(_NODES, [levels, indices, current_work().tenant_id])
+    levels, indices = integers(level for level, _ in places), integers(index for _, index in places)
+    found = execute_binary(_NODES, [levels, indices, current_work().tenant_id])
     return {(level, index): bytes(body) for level, index, body in found}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from uuid import UUID
 
 from audit import generations
@@ -43,4 +44,11 @@ def certificate_signer() -> Signer:
 
 def own_checkpoint(note: str, tenant: UUID, generation: int = 0) -> Checkpoint:
     """Open a checkpoint of this installation's log of `tenant`; raises `NoteError`."""
-    return open_checkpoint(note, [log_verifier()], origin(tenant, generation))
+    return opened(note, origin(tenant, generation), log_verifier().vkey)
+
+
+@lru_cache(maxsize=4096)
+def opened(note: str, named: str, vkey: str) -> Checkpoint:
+    """The checkpoint in a note of the log `named`, signed by that key; raises `NoteError`. The same bytes are opened
+    once under the same key."""
+    return open_checkpoint(note, [Verifier.parse(vkey)], named)

@@ -63,6 +63,12 @@ def width_at(level: int, number: int, size: int) -> int:
     return max(0, min(WIDTH, (size >> HEIGHT * max(level, 0)) - number * WIDTH))
 
 
+def partial_tiles(size: int) -> list[tuple[int, int]]:
+    """(level, number) of the tiles at the right edge of a tree of `size` leaves that are not full."""
+    levels = range((size.bit_length() + HEIGHT - 1) // HEIGHT)
+    return [(level, (size >> HEIGHT * level) // WIDTH) for level in levels if (size >> HEIGHT * level) % WIDTH]
+
+
 def tiles_of(size: int) -> Iterator[Tile]:
     """Every hash tile of a tree of `size` leaves, partial ones with their width."""
     level = 0

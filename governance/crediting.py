@@ -11,14 +11,15 @@ from governance.incidents import open_incidents
 from governance.judging import Judged
 from governance.models import Admission
 from guard.claims import Relation, compare
+from guard.models import Voice
 from guard.standing import NEW_SOURCE
-from guard.trust import Kind, Speaker, note_outcomes, note_voices
+from guard.trust import Kind, Speaker, new_voices, note_outcomes
 from guard.types import Decision, Path
 
 
-def credit(judged: Sequence[tuple[Judged, Admission]]) -> None:
-    """Note the voices, what they corroborate, and the incidents of what is held (set on the admissions)."""
-    note_voices(each.shown.speaker for each, _ in judged)
+def credit(judged: Sequence[tuple[Judged, Admission]]) -> list[Voice]:
+    """Note what is corroborated, and the incidents of what is held (set on the admissions). Returns the voices that are
+    new, for the caller to insert after this, with `ignore_conflicts`: none is ever taken away."""
     borne_out: dict[Speaker, set[str]] = defaultdict(set)
     for each, _ in judged:
         if each.verdict.decision is Decision.ADMIT:
@@ -26,6 +27,7 @@ def credit(judged: Sequence[tuple[Judged, Admission]]) -> None:
                 borne_out[speaker].add(each.shown.speaker[0].hex())
     note_outcomes(borne_out, Kind.CORROBORATED)
     _join_incidents([(each, admission) for each, admission in judged if each.incident_key and admission.held_at])
+    return new_voices(each.shown.speaker for each, _ in judged if not each.shown.known)
 
 
 def corroborated(path: Path, shown: Shown) -> set[Speaker]:

@@ -13,6 +13,7 @@ from foundation.kernel.clock import now
 from foundation.kernel.ids import uuid7
 from foundation.kernel.outbox import enqueue
 from foundation.kernel.principal import Principal
+from foundation.kernel.rows import insert
 from foundation.keyring import keys
 from foundation.keyring.sealing import seal
 from foundation.search.embedders import embedder
@@ -164,12 +165,16 @@ def owe_retirement(cube: MemCube) -> None:
 
 def link_subjects(cubes: Sequence[MemCube]) -> None:
     links = [SubjectLink(memcube_id=cube.id, subject_id=subject) for cube in cubes for subject in cube.subject_ids]
-    SubjectLink.objects.bulk_create(links)
+    insert(links)
     check_subjects(link.subject_id for link in links)
 
 
 def link_parents(version: Version, part: Submission) -> None:
-    LineageEdge.objects.bulk_create(
-        LineageEdge(child_id=version.memcube_id, child_version=version.number, parent_id=parent, parent_version=number)
-        for parent, number in part.parents
+    insert(
+        [
+            LineageEdge(
+                child_id=version.memcube_id, child_version=version.number, parent_id=parent, parent_version=number
+            )
+            for parent, number in part.parents
+        ]
     )

@@ -24,7 +24,7 @@ from foundation.search.engine import engine
 from foundation.search.port import Hit
 from governance import lifecycle, opening
 from governance.drafting import Draft
-from governance.models import MemCube, Space, State
+from governance.models import Space, State
 from governance.opening import Memory, Place
 from governance.selectors import is_expired, may_read
 from guard.types import Decision
@@ -96,16 +96,11 @@ def _opened(principal: Principal, places: set[Place]) -> dict[Place, Memory]:
     if not places:
         return {}
     with tenant_transaction(snapshot=True):
-        ids = {cube_id for cube_id, _ in places}
-        cubes = MemCube.objects.filter(id__in=ids, frozen=False, state__in=lifecycle.SERVED)
-        read = {cube.id: cube for cube in cubes if may_read(principal, cube) and not is_expired(cube)}
-        current = [(cube_id, number) for cube_id, number in places if _stands(read, cube_id, number)]
-        rows = opening.rows(sorted(current), read=read)
+        found = opening.read(places)
+        served = [cube for cube in found.cubes.values() if cube.state in lifecycle.SERVED and not cube.frozen]
+        current = {(cube.id, cube.version) for cube in served if may_read(principal, cube) and not is_expired(cube)}
+        rows = opening.rows(sorted(places & current), found=found)
     return {memory.place: memory for memory in opening.unseal_existing(rows)}
-
-
-def _stands(read: dict[UUID, MemCube], cube_id: UUID, number: int) -> bool:
-    return cube_id in read and read[cube_id].version == number
 
 
 def _same(draft: Draft, older: Memory | None) -> bool:

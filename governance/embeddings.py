@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from uuid import UUID
 
+from foundation.kernel.rows import select
 from foundation.kernel.scope import tenant_transaction
 from foundation.keyring.sealing import open_sealed, seal
 from foundation.search import embedders
@@ -31,7 +32,7 @@ class Opened:
 def sealed_of(rows: Sequence[Row]) -> Sealed:
     """What is sealed beside these versions (inside a transaction)."""
     found: dict[UUID, dict[str, bytes]] = defaultdict(dict)
-    for one in Embedding.objects.filter(version_id__in=[row.version.id for row in rows]):
+    for one in select(Embedding, "version_id = ANY(%s)", [[row.version.id for row in rows]]):
         found[one.version_id][one.embedder] = bytes(one.sealed)
     return found
 

@@ -1,20 +1,18 @@
 """What the guard is shown: the nearest admitted memories the writer may read, each with its source's weight."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
 from foundation.kernel.clock import now
 from foundation.kernel.principal import Principal
 from foundation.kernel.problems import Unavailable
-from foundation.kernel.rows import select
 from foundation.kernel.scope import tenant_transaction
 from foundation.search import index
 from foundation.search.embedders import Vectors
 from foundation.search.engine import engine
 from foundation.search.port import Generation, Hit, Plan
 from governance import lifecycle, opening
-from governance.models import MemCube
 from governance.opening import Memory
 from governance.sealed import lookup
 from governance.selectors import may_read
@@ -32,15 +30,20 @@ RECENT = timedelta(hours=24)
 """The write window: what an attack that is still under way would have written."""
 
 
+def nothing() -> None:
+    """Whoever goes by nothing but what he submits."""
+
+
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """What the guard is shown of one submission, who the writer is and how far trusted, and of which other voice each
-    item is that is independent of the writer."""
+    """What the guard is shown of one submission, who the writer is and how far trusted, of which other voice each item
+    is that is independent of the writer, and whether the writer's voice is known."""
 
     evidence: Evidence
     speaker: Speaker
     trust: float
     independent: dict[Ref, Speaker]
+    known: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,13 +59,22 @@ class Gathered:
     complete: bool = True
 
 
-def gather(principal: Principal, parts: Sequence[Submission], embeddings: Sequence[Vectors | None]) -> Gathered:
-    """The evidence on each submission; none on one that could not be embedded."""
+def gather(
+    principal: Principal,
+    parts: Sequence[Submission],
+    embeddings: Sequence[Vectors | None],
+    meanwhile: Callable[[], object],
+    premise: Callable[[], None] = nothing,
+) -> Gathered:
+    """The evidence on each submission; none on one that could not be embedded. The nearest take longest to find:
+    `meanwhile` is called while they are searched for, if they are; it uses no database. `premise` is asked first, in
+    the snapshot the evidence is from: it raises if what the caller went by does not hold there."""
     keys = [lookup("source", part.provenance.source) for part in parts]
     with tenant_transaction(snapshot=True):
+        premise()
         generation = index.asked()
         plans = [_plan(principal, *each, generation) for each in zip(parts, embeddings, strict=True)]
-        nearest, complete = _all_nearest(plans)
+        nearest, complete = _all_nearest(plans, meanwhile)
         rows = _rows(principal, {(hit.id, hit.version) for hits in nearest for hit in hits})
         known = voices({*keys, *(bytes(row.version.source_key) for row in rows)})
         (policy, own), lessons = in_force(), at_writing(principal)
@@ -94,16 +106,20 @@ def _plan(
     )
 
 
-def _all_nearest(plans: Sequence[Plan | None]) -> tuple[list[list[Hit]], bool]:
+def _all_nearest(plans: Sequence[Plan | None], meanwhile: Callable[[], object]) -> tuple[list[list[Hit]], bool]:
     """For each plan, and whether the engine answered: writing goes on while it does not."""
+    asked = [plan for plan in plans if plan]
+    if not asked:
+        return [[] for _ in plans], True
     try:
-        return [_nearest(plan) for plan in plans], True
+        with engine().searching(asked) as found:
+            meanwhile()
+            return [_nearest(next(found)) if plan else [] for plan in plans], True
     except Unavailable:
         return [[] for _ in plans], False
 
 
-def _nearest(plan: Plan | None) -> list[Hit]:
-    hits = engine().search(plan) if plan else []
+def _nearest(hits: Sequence[Hit]) -> list[Hit]:
     return sorted(hits, key=lambda hit: -_similarity(hit))[:NEAREST]
 
 
@@ -115,10 +131,10 @@ def _rows(principal: Principal, places: set[Ref]) -> list[opening.Row]:
     """The rows of those that are served and the writer may read."""
     if not places:
         return []
-    asked = [list({cube_id for cube_id, _ in places}), sorted(lifecycle.SERVED)]
-    cubes = select(MemCube, "id = ANY(%s) AND state = ANY(%s)", asked)
-    seen = {cube.id: cube for cube in cubes if may_read(principal, cube)}
-    return opening.rows(sorted(place for place in places if place[0] in seen), read=seen)
+    found = opening.read(places)
+    served = (cube for cube in found.cubes.values() if cube.state in lifecycle.SERVED)
+    seen = {cube.id for cube in served if may_read(principal, cube)}
+    return opening.rows(sorted(place for place in places if place[0] in seen), found=found)
 
 
 def _shown(
@@ -138,7 +154,7 @@ def _shown(
         for memory, weight in zip(memories, weighed, strict=True)
         if weight.group != mine.group
     }
-    return Shown(Evidence(items, calibration=own), speaker, trust, others)
+    return Shown(Evidence(items, calibration=own), speaker, trust, others, speaker in known.known)
 
 
 def _root(part: Submission) -> str:

@@ -6,12 +6,11 @@ import json
 from collections.abc import Mapping, Sequence
 from time import perf_counter
 from typing import Any
-from uuid import UUID
 
 from foundation.kernel.clock import now
 from foundation.kernel.ids import uuid7
 from foundation.kernel.principal import Principal
-from foundation.kernel.rows import execute
+from foundation.kernel.rows import execute, uuids
 from foundation.kernel.scope import current_work
 from governance.models import Retrieval
 from governance.opening import Place
@@ -49,8 +48,8 @@ def keep(
         "hits": json.dumps(hits),
         "withheld": withheld,
         "took": took,
-        "ids": _array([uuid7() for _ in places]),
-        "records": _array([record for record, _ in places]),
+        "ids": uuids(uuid7() for _ in places),
+        "records": uuids(record for record, _ in places),
         "versions": [number for _, number in places],
     }
     execute(_KEEP, values)
@@ -65,8 +64,3 @@ def _lines(found: Sequence[Found], beside: Mapping[Place, Sequence[Found]]) -> d
         for each in beside.get(hit.memory.place, ()):
             lines.setdefault(each.memory.place, [rank, each.standing.value, NEIGHBOUR])
     return lines
-
-
-def _array(ids: Sequence[UUID]) -> str:
-    """An array as PostgreSQL writes it; the driver would ask of every id what it is."""
-    return "{" + ",".join(map(str, ids)) + "}"

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
-from foundation.kernel.outbox import handles
+from foundation.kernel.outbox import handles, settle
 
 Refs = Sequence[dict[str, Any]]
 
@@ -13,7 +13,7 @@ Refs = Sequence[dict[str, Any]]
 def index(refs: Refs) -> None:
     from governance.indexing import reindex
 
-    reindex(sorted({UUID(ref["id"]) for ref in refs}))
+    reindex(sorted({UUID(ref["id"]) for ref in refs}), last=settle)
 
 
 @handles("memory.retire")

@@ -37,7 +37,11 @@ def millis(at: datetime | None) -> int | None:
 def _canonical(cube: MemCube) -> bytes:
     return canonical(
         [
-            *(str(part) for part in (cube.tenant_id, cube.id, cube.space_id, cube.owner_id, cube.kind)),
+            cube.tenant_id,
+            cube.id,
+            cube.space_id,
+            cube.owner_id,
+            cube.kind,
             cube.payload_type,
             cube.rev,
             cube.state,

@@ -16,7 +16,6 @@ from audit.acts import Act
 from audit.services.record import Target, record
 from foundation.kernel.principal import Principal
 from foundation.kernel.problems import Erased, NotFound
-from foundation.kernel.rows import select
 from foundation.kernel.scope import tenant_transaction
 from foundation.keyring import keys
 from governance import opening, selectors
@@ -177,9 +176,9 @@ def _wanted(principal: Principal, wanted: Wanted) -> Any:
 def _in_sight(principal: Principal, places: Iterable[Place]) -> list[Row]:
     """The rows of those the reviewer may read and that are still there."""
     wanted = list(dict.fromkeys(places))
-    cubes = select(MemCube, "id = ANY(%s)", [list({cube_id for cube_id, _ in wanted})]) if wanted else ()
-    seen = {cube.id: cube for cube in cubes if selectors.may_read(principal, cube)}
-    return opening.rows([place for place in wanted if place[0] in seen], read=seen)
+    found = opening.read(wanted)
+    seen = {cube.id for cube in found.cubes.values() if selectors.may_read(principal, cube)}
+    return opening.rows([place for place in wanted if place[0] in seen], found=found)
 
 
 def _tell(principal: Principal, rows: Sequence[Row], told: Revelation = NOTHING, target: Target | None = None) -> None:

@@ -1,6 +1,6 @@
 """Keep the search index in step with the records: what is served is put, what is not is removed."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -8,9 +8,10 @@ from uuid import UUID
 from foundation.kernel.clock import now
 from foundation.kernel.outbox import enqueue
 from foundation.kernel.problems import Erased
+from foundation.kernel.rows import select
 from foundation.kernel.scope import tenant_transaction
 from foundation.keyring import keys
-from foundation.search import index
+from foundation.search import generations, index
 from foundation.search.embedders import embedder
 from foundation.search.engine import engine
 from foundation.search.port import SCRUB, Collection, Expected, Generation, Key, StaleGeneration
@@ -46,29 +47,33 @@ class _Read:
     sealed: embeddings.Sealed
 
 
-def reindex(ids: Sequence[UUID]) -> None:
+def reindex(ids: Sequence[UUID], *, last: Callable[[], object] = lambda: None) -> None:
     """Put every version the records ever served, or take the records out if they are not served now. Idempotent.
+    `last` is called in the transaction that does so.
 
     What was encoded for a generation that has gone meanwhile is encoded again.
     """
     for _ in range(_ATTEMPTS - 1):
         try:
-            return _reindex(ids)
+            return _reindex(ids, last)
         except (StaleGeneration, Erased):
             continue
-    return _reindex(ids)
+    return _reindex(ids, last)
 
 
-def _reindex(ids: Sequence[UUID]) -> None:
+def _reindex(ids: Sequence[UUID], last: Callable[[], object]) -> None:
     with tenant_transaction(snapshot=True):
-        cubes = list(MemCube.objects.filter(id__in=ids, frozen=False))
+        cubes = select(MemCube, "id = ANY(%s) AND NOT frozen", [list(ids)])
         read = _read([cube.id for cube in cubes if cube.state in lifecycle.SERVED])
-    into = index.written_to()  # asked after the read: a generation begun before it has all that was read here
+        into = generations.written_to()  # one begun after this snapshot is filled with all that was read in it
+    into = into or index.written_to()
     found, _ = _complete(read, into)
     documents = index.documents(found, into)
     with tenant_transaction():
-        unindex([each for each in ids if each not in read.times])
+        if gone := [each for each in ids if each not in read.times]:
+            unindex(gone)
         engine().put(documents)
+        last()
 
 
 def fill(into: Generation, after: UUID | None) -> Filled:

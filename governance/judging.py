@@ -1,8 +1,9 @@
 """The slow part of an admission, outside every transaction: clear of personal data, embed, gather evidence, judge."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cache
 from typing import Any
 from uuid import UUID
 
@@ -12,7 +13,7 @@ from foundation.kernel.principal import Principal
 from foundation.kernel.problems import PiiBlocked
 from foundation.keyring import keys
 from foundation.search.embedders import embedder
-from governance.evidence import Gathered, Shown, gather
+from governance.evidence import Gathered, Shown, gather, nothing
 from governance.incidents import incident_key
 from governance.submissions import Submission
 from guard.grounds import Grounds
@@ -22,7 +23,7 @@ from guard.pii.policy import PiiPolicy
 from guard.pii.pool import redactor
 from guard.pii.port import NOTHING_KNOWN, Known, Original, PiiUnavailable, Redaction
 from guard.replay import NOT_EMBEDDED, UNSEEN, held, told, unjudged
-from guard.services.judge import judge_case, prepare
+from guard.services.judge import Case, judge_case, prepare
 from guard.types import Candidate, Episode, Verdict
 
 
@@ -77,19 +78,22 @@ def judge_many(
     submissions: Sequence[Submission],
     subject_ids: Sequence[tuple[UUID, ...]],
     known: Known = NOTHING_KNOWN,
+    premise: Callable[[], None] = nothing,
 ) -> list[Judged | PiiBlocked]:
     """Judge submissions under one PII policy, in order; its refusal stands in the submission's place. `known` values
-    are personal data whatever the recognisers think of them."""
+    are personal data whatever the recognisers think of them. `premise`: see `gather`."""
     cleared = _clear(submissions, policy, known)
     vectors = iter(_embedded([part.searchable() for part, redaction in cleared if isinstance(redaction, Redaction)]))
     embeddings = [next(vectors) if isinstance(redaction, Redaction) else None for _, redaction in cleared]
-    gathered = gather(principal, [part for part, _ in cleared], embeddings)
+    parts = [part for part, _ in cleared]
+    cases = cache(lambda: [_case(principal, *each) for each in zip(cleared, subject_ids, strict=True)])
+    gathered = gather(principal, parts, embeddings, cases, premise)
     return [
         redaction
         if isinstance(redaction, PiiBlocked)
-        else _judged(principal, part, subjects, redaction, embedding, shown, gathered, policy)
-        for (part, redaction), embedding, subjects, shown in zip(
-            cleared, embeddings, subject_ids, gathered.shown, strict=True
+        else _judged(part, subjects, redaction, embedding, case, shown, gathered, policy)
+        for (part, redaction), embedding, subjects, case, shown in zip(
+            cleared, embeddings, subject_ids, cases(), gathered.shown, strict=True
         )
     ]
 
@@ -104,17 +108,16 @@ def _embedded(texts: Sequence[str]) -> Sequence[np.ndarray | None]:
 
 
 def _judged(
-    principal: Principal,
     part: Submission,
     subjects: tuple[UUID, ...],
     redaction: Redaction | PiiUnavailable,
     embedding: np.ndarray | None,
+    case: Case | None,
     shown: Shown,
     gathered: Gathered,
     pii: PiiPolicy,
 ) -> Judged:
-    candidate = candidate_of(principal.id, part, subjects, forged=_forged(principal, part))
-    verdict, shown = _verdict(candidate, shown, gathered)
+    verdict, shown = _verdict(case, shown, gathered)
     if isinstance(redaction, PiiUnavailable):
         verdict = held(verdict, redaction.reason.value)
     elif embedding is None:
@@ -122,16 +125,29 @@ def _judged(
     elif not gathered.complete:
         verdict = held(verdict, UNSEEN)
     policy = gathered.policy
-    grounds = Grounds.of(shown.evidence, policy, forged=candidate.forged)
+    grounds = Grounds.of(shown.evidence, policy, forged=case is not None and case.candidate.forged)
     key = incident_key(verdict.incident) if verdict.incident else None
     originals = redaction.originals if isinstance(redaction, Redaction) else ()
     return Judged(part, subjects, _spans(redaction), embedding, verdict, pii.ref, shown, grounds, key, pii, originals)
 
 
-def _verdict(candidate: Candidate, shown: Shown, gathered: Gathered) -> tuple[Verdict, Shown]:
-    """The verdict, and what it was given on, lessons included. Whatever breaks in judging, the memory is held."""
+def _case(principal: Principal, cleared: tuple[Submission, Any], subjects: tuple[UUID, ...]) -> Case | None:
+    """None for what is refused, and where it could not be made ready."""
+    part, redaction = cleared
+    if isinstance(redaction, PiiBlocked):
+        return None
     try:
-        case = prepare(candidate)
+        return prepare(candidate_of(principal.id, part, subjects, forged=_forged(principal, part)))
+    except Exception as error:
+        log.error("a memory was not made ready to be judged: %s", type(error).__qualname__)
+        return None
+
+
+def _verdict(case: Case | None, shown: Shown, gathered: Gathered) -> tuple[Verdict, Shown]:
+    """The verdict, and what it was given on, lessons included. Whatever breaks in judging, the memory is held."""
+    if case is None:
+        return unjudged(gathered.policy), shown
+    try:
         fitting = matches(case.path, gathered.lessons, keys.named("lookup"))
         shown = replace(shown, evidence=replace(shown.evidence, lessons=fitting))
         return judge_case(case, shown.evidence, gathered.policy), shown

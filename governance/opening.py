@@ -13,7 +13,7 @@ from uuid import UUID
 from audit.selectors import verify_elements
 from foundation.kernel.principal import Principal
 from foundation.kernel.problems import Erased, Integrity
-from foundation.kernel.rows import execute, select
+from foundation.kernel.rows import execute_binary, integers, loaded, uuids
 from foundation.kernel.scope import current_work
 from foundation.keyring import keys
 from foundation.keyring.sealing import open_sealed
@@ -22,12 +22,25 @@ from governance.models import Admission, MemCube, State, Version
 from governance.revealing import NOTHING, Policies, Revelation
 from governance.sealed import Parent, Payload, open_version
 
-_VERSIONS = """SELECT {columns}, edges.ids, edges.numbers FROM governance_version v, LATERAL (
+_READ = """SELECT {columns}, edges.ids, edges.numbers
+FROM unnest(%s::uuid[], %s::int[]) AS asked (id, number)
+JOIN governance_memcube c ON c.id = asked.id
+LEFT JOIN governance_version v
+  ON v.tenant_id = c.tenant_id AND v.memcube_id = c.id AND v.number = COALESCE(asked.number, c.version)
+LEFT JOIN LATERAL (
   SELECT array_agg(e.parent_id) AS ids, array_agg(e.parent_version) AS numbers FROM governance_lineageedge e
-   WHERE e.tenant_id = v.tenant_id AND e.child_id = v.memcube_id AND e.child_version = v.number) AS edges
-WHERE v.tenant_id = %s AND v.memcube_id = ANY(%s)"""
+   WHERE e.tenant_id = v.tenant_id AND e.child_id = v.memcube_id AND e.child_version = v.number) AS edges ON TRUE
+WHERE c.tenant_id = %s"""
 Place = tuple[UUID, int]
 """A version of a record: (memcube id, version number)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """Headers and versions, these with their sorted parents, as they stand in the database: nothing is verified."""
+
+    cubes: dict[UUID, MemCube] = field(default_factory=dict)
+    versions: dict[Place, tuple[Version, tuple[Parent, ...]]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,31 +94,44 @@ def verify(cubes: Iterable[MemCube]) -> None:
         verify_elements({cube.id: bytes(cube.mac) for cube in found})
 
 
+def read(places: Iterable[tuple[UUID, int | None]], *, embeddings: bool = False) -> Read:
+    """What there is of the asked-for versions (None: the current one) and of their headers, for `rows` to verify.
+
+    Whoever leaves some out by their headers does so in between. `embeddings`: load the sealed ones too.
+    """
+    asked, found = set(places), Read()
+    if not asked:
+        return found
+    work, statement = current_work(), _statement(embeddings)
+    values = [uuids(cube_id for cube_id, _ in asked), integers(number for _, number in asked), work.tenant_id]
+    for *row, parents, numbers in execute_binary(statement.text, values):
+        cube_id, present = row[statement.cube_id], row[statement.version_id]
+        if cube_id not in found.cubes:
+            found.cubes[cube_id] = loaded(MemCube, statement.cube, row[: len(statement.cube)], work.using)
+        if present is not None:
+            version = loaded(Version, statement.version, row[len(statement.cube) :], work.using)
+            edges = tuple(sorted(zip(parents, numbers, strict=True))) if parents else ()
+            found.versions[cube_id, version.number] = version, edges
+    return found
+
+
 def rows(
-    places: Iterable[tuple[UUID, int | None]],
-    *,
-    embeddings: bool = False,
-    read: Mapping[UUID, MemCube] | None = None,
+    places: Iterable[tuple[UUID, int | None]], *, embeddings: bool = False, found: Read | None = None
 ) -> list[Row]:
     """The asked-for versions (None: the current one), in order, of the records that exist and are not forgotten.
 
-    Raises `Integrity` when a header was changed or a version is missing. `embeddings`: load the sealed ones too.
-    `read`: their headers, where the open snapshot has read them already.
+    Raises `Integrity` when a header was changed or a version is missing. `found`: what the open snapshot has `read` of
+    them already.
     """
     asked = list(places)
-    ids = {cube_id for cube_id, _ in asked}
-    cubes = {cube.id: cube for cube in select(MemCube, "id = ANY(%s)", [list(ids)])} if read is None else _of(read, ids)
+    there = read(asked, embeddings=embeddings) if found is None else found
+    cubes = {cube_id: there.cubes[cube_id] for cube_id, _ in asked if cube_id in there.cubes}
     verify(cubes.values())
     living = {cube_id: cube for cube_id, cube in cubes.items() if cube.state != State.FORGOTTEN}
     wanted = [(cube_id, number or living[cube_id].version) for cube_id, number in asked if cube_id in living]
-    found = _versions(wanted, embeddings=embeddings)
-    if any(place not in found for place in wanted):
+    if any(place not in there.versions for place in wanted):
         raise Integrity("A version is missing.")
-    return [Row(living[place[0]], *found[place]) for place in wanted]
-
-
-def _of(read: Mapping[UUID, MemCube], ids: Iterable[UUID]) -> dict[UUID, MemCube]:
-    return {cube_id: read[cube_id] for cube_id in ids if cube_id in read}
+    return [Row(living[place[0]], *there.versions[place]) for place in wanted]
 
 
 def ask(principal: Principal, found: Iterable[Row], policies: Policies | None = None) -> Revelation:
@@ -177,22 +203,27 @@ def _open(row: Row, secrets: Mapping[UUID, bytes], told: Revelation) -> Memory:
     return Memory(row.cube, row.version, row.parents, payload, None if seen is payload else seen)
 
 
-def _versions(places: Iterable[Place], *, embeddings: bool) -> dict[Place, tuple[Version, tuple[Parent, ...]]]:
-    """The versions there are, each with its parents, sorted."""
-    wanted, work = set(places), current_work()
-    statement, names = _statement(embeddings)
-    rows = execute(statement, [work.tenant_id, list({cube_id for cube_id, _ in wanted})])
-    found: dict[Place, tuple[Version, tuple[Parent, ...]]] = {}
-    for *row, ids, numbers in rows:
-        version = Version.from_db(work.using, names, row)
-        place = version.memcube_id, version.number
-        if place in wanted:
-            found[place] = version, tuple(sorted(zip(ids, numbers, strict=True))) if ids else ()
-    return found
+@dataclass(frozen=True, slots=True)
+class _Statement:
+    """The text of `read`'s statement and its columns: first the header's, then the version's."""
+
+    text: str
+    cube: list[str]
+    version: list[str]
+
+    @property
+    def cube_id(self) -> int:
+        return self.cube.index("id")
+
+    @property
+    def version_id(self) -> int:
+        return len(self.cube) + self.version.index("id")
 
 
 @cache
-def _statement(embeddings: bool) -> tuple[str, list[str]]:
-    fields = [each for each in Version._meta.concrete_fields if embeddings or each.attname != "sealed_embedding"]
-    columns = ", ".join(f'v."{each.column}"' for each in fields)
-    return _VERSIONS.format(columns=columns), [each.attname for each in fields]
+def _statement(embeddings: bool) -> _Statement:
+    cube = list(MemCube._meta.concrete_fields)
+    version = [each for each in Version._meta.concrete_fields if embeddings or each.attname != "sealed_embedding"]
+    columns = ", ".join([*(f'c."{each.column}"' for each in cube), *(f'v."{each.column}"' for each in version)])
+    names = [each.attname for each in cube], [each.attname for each in version]
+    return _Statement(_READ.format(columns=columns), *names)

@@ -62,7 +62,10 @@ def place(cube: MemCube, version: Version, parents: Sequence[Parent], part: str)
     return canonical(
         [
             part,
-            *(str(each) for each in (cube.tenant_id, cube.space_id, cube.id, version.id)),
+            cube.tenant_id,
+            cube.space_id,
+            cube.id,
+            version.id,
             version.number,
             cube.kind,
             cube.payload_type,
@@ -71,7 +74,7 @@ def place(cube: MemCube, version: Version, parents: Sequence[Parent], part: str)
             sorted([str(parent), number] for parent, number in parents),
             *(millis(at) for at in (version.valid_from, version.valid_to, version.recorded_at)),
             version.position,
-            str(version.principal_id),
+            version.principal_id,
             version.act,
             version.reverts_to,
             version.generation,

@@ -52,7 +52,7 @@ def around(principal: Principal, hits: Sequence[Row], reach: int, moment: Moment
     readable = [version for version in served if may_read(principal, cubes[version.memcube_id])]
     beside = _beside(spots, readable, cubes, reach)
     chosen = list(dict.fromkeys(place for places in beside.values() for place in places if place not in spots))
-    rows = opening.rows(chosen, read=cubes)
+    rows = opening.rows(chosen)
     return Surroundings(tuple(rows), beside, len(served) - len(readable))
 
 

@@ -6,6 +6,7 @@ from datetime import datetime
 from uuid import UUID
 
 from foundation.kernel.clock import now
+from foundation.kernel.rows import select
 from governance import lifecycle
 from governance.models import HeaderRevision, Version
 
@@ -40,9 +41,9 @@ def at_moment(ids: Iterable[UUID], moment: Moment) -> dict[UUID, int]:
 def served_from(ids: Collection[UUID]) -> dict[UUID, dict[int, datetime]]:
     """For each record, the version numbers that were ever served, in order, with since when."""
     served: dict[UUID, dict[int, datetime]] = {memory_id: {} for memory_id in ids}
-    revisions = HeaderRevision.objects.filter(memcube_id__in=list(ids), state__in=lifecycle.SERVED)
-    for memory_id, number, at in revisions.order_by("rev").values_list("memcube_id", "version", "at"):
-        served[memory_id].setdefault(number, at)
+    asked = [list(ids), [state.value for state in lifecycle.SERVED]]
+    for revision in select(HeaderRevision, "memcube_id = ANY(%s) AND state = ANY(%s)", asked, last="ORDER BY rev"):
+        served[revision.memcube_id].setdefault(revision.version, revision.at)
     return served
 
 

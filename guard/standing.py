@@ -213,25 +213,31 @@ def independence_groups(origins: Sequence[Origin]) -> list[str]:
     """
     parent = list(range(len(origins)))
     seen: dict[tuple[str, str], int] = {}
-    for index, origin in enumerate(origins):
-        for mark in _marks(origin):
+    marks = [_marks(origin) for origin in origins]
+    for index, own in enumerate(marks):
+        for mark in own:
             _join(parent, index, seen.setdefault(mark, index))
     for one, other in _bursts(origins):
         _join(parent, one, other)
     members: dict[int, list[str]] = {}
-    for index, origin in enumerate(origins):
-        members.setdefault(_find(parent, index), []).append(independence_group(origin))
-    return [min(members[_find(parent, index)]) for index in range(len(origins))]
+    for index, own in enumerate(marks):
+        members.setdefault(_find(parent, index), []).append(_strongest(own))
+    keys = {root: min(each) for root, each in members.items()}
+    return [keys[_find(parent, index)] for index in range(len(origins))]
 
 
 def independence_group(origin: Origin) -> str:
     """The group of one origin by itself: its strongest mark. Joined groups come from `independence_groups`."""
-    kind, value = _marks(origin)[0]
+    return _strongest(_marks(origin))
+
+
+def _strongest(marks: Sequence[tuple[str, str]]) -> str:
+    kind, value = marks[0]
     return f"{kind}:{value}"
 
 
 def _marks(origin: Origin) -> list[tuple[str, str]]:
-    host = origin.network or urlsplit(origin.source).hostname or ""
+    host = origin.network or _host(origin.source)
     named = [
         ("root", origin.root),
         ("source", origin.source),
@@ -240,6 +246,11 @@ def _marks(origin: Origin) -> list[tuple[str, str]]:
     ]
     found = [(kind, value) for kind, value in named if value]
     return found or [("principal", origin.principal_id)]
+
+
+def _host(source: str) -> str:
+    """The host in a source that is an address; without a slash it is none."""
+    return (urlsplit(source).hostname or "") if "/" in source else ""
 
 
 def _bursts(origins: Sequence[Origin]) -> Iterator[tuple[int, int]]:

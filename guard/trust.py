@@ -13,7 +13,7 @@ from datetime import datetime
 from uuid import UUID
 
 from foundation.kernel.clock import now
-from foundation.kernel.rows import execute, insert
+from foundation.kernel.rows import byteas, execute_binary
 from foundation.kernel.scope import current_work
 from guard.models import Voice, VoiceOutcome
 from guard.standing import NEW_SOURCE, SourceHistory, source_trust
@@ -26,7 +26,7 @@ FROM guard_voice v, LATERAL (
   SELECT count(*) FILTER (WHERE kind = 'confirmed') AS confirmed, count(*) FILTER (WHERE kind = 'refuted') AS refuted,
          count(*) FILTER (WHERE kind = 'corroborated') AS corroborated
   FROM guard_voiceoutcome o WHERE o.tenant_id = v.tenant_id AND o.voice_id = v.id) AS outcomes
-WHERE v.tenant_id = %s AND source_key = ANY(%s) ORDER BY first_seen_at DESC, v.id DESC"""
+WHERE v.tenant_id = %s AND source_key = ANY(%s::bytea[]) ORDER BY first_seen_at DESC, v.id DESC"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,10 +46,12 @@ class Voices:
     owners: Mapping[bytes, UUID] = field(default_factory=dict)
 
     def trust(self, speaker: Speaker) -> float:
-        return self.known[speaker].trust if speaker in self.known else NEW_SOURCE
+        voice = self.known.get(speaker)
+        return voice.trust if voice else NEW_SOURCE
 
     def first_seen(self, speaker: Speaker, otherwise: datetime) -> datetime:
-        return self.known[speaker].first_seen if speaker in self.known else otherwise
+        voice = self.known.get(speaker)
+        return voice.first_seen if voice else otherwise
 
     def owned(self, speaker: Speaker) -> bool:
         """Whether the source is this principal's: nobody wrote from it before."""
@@ -58,7 +60,7 @@ class Voices:
 
 def voices(source_keys: Collection[bytes]) -> Voices:
     """What is known of these sources."""
-    found, at = execute(_HISTORIES, [current_work().tenant_id, list(source_keys)]), now()
+    found, at = execute_binary(_HISTORIES, [current_work().tenant_id, byteas(source_keys)]), now()
     histories = {
         (bytes(key), principal_id): (since, SourceHistory(at - since, *counts))
         for key, principal_id, since, *counts in found
@@ -67,10 +69,10 @@ def voices(source_keys: Collection[bytes]) -> Voices:
     return Voices(known, {bytes(key): principal_id for key, principal_id, *_ in found})  # the earliest comes last
 
 
-def note_voices(speakers: Iterable[Speaker]) -> None:
-    """These voices have spoken; since when the known ones are known stays so."""
-    rows = [Voice(source_key=key, principal_id=principal_id) for key, principal_id in sorted(set(speakers))]
-    insert(rows, ignore_conflicts=True)
+def new_voices(speakers: Iterable[Speaker]) -> list[Voice]:
+    """The rows of voices that have spoken, in the order in which everybody inserts them; one that stands stays as it
+    is, so they are inserted with `ignore_conflicts`."""
+    return [Voice(source_key=key, principal_id=principal_id) for key, principal_id in sorted(set(speakers))]
 
 
 def note_outcomes(outcomes: Mapping[Speaker, Collection[str]], kind: VoiceOutcome.Kind) -> None:

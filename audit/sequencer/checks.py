@@ -93,10 +93,8 @@ def checkpoint(head: HeadRow) -> Checkpoint:
 
 def edge(size: int, root: bytes, fetch: tiles.Fetch) -> tiles.Edge:
     """The right edge of the tree, hashed anew; raises `Fault` unless its root is the signed one."""
-    levels = range((size.bit_length() + tiles.HEIGHT - 1) // tiles.HEIGHT)
-    partial = {level: tiles.WIDTH for level in levels if (size >> tiles.HEIGHT * level) % tiles.WIDTH}
     try:
-        found = tiles.Edge(size, {lv: fetch(lv, (size >> tiles.HEIGHT * lv) // tiles.WIDTH) for lv in partial})
+        found = tiles.Edge(size, {level: fetch(level, number) for level, number in tiles.partial_tiles(size)})
         good = found.root() == root
     except (tiles.TileError, merkle.ProofError, IndexError):
         raise Fault(Reason.TREE) from None

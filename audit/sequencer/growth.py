@@ -13,8 +13,8 @@ from audit.notes import Checkpoint, NoteError, Signer, b64, unb64
 from audit.origin import DIRECTORY, MANIFEST, origin
 from audit.sequencer import checks
 from audit.sequencer.checks import Fault, Reason
-from audit.sequencer.rows import EntryRow, HeadRow, Rows
-from audit.tiles import Edge
+from audit.sequencer.rows import EntryRow, HeadRow, Piece, Rows
+from audit.tiles import Edge, Fetch
 from foundation.kernel.clock import now
 from foundation.kernel.ids import uuid7
 
@@ -31,37 +31,43 @@ class Growth:
     manifest: Manifest | None
     manifest_root: bytes | None
 
-    def tiles(self) -> list[tuple[UUID, int, int, bytes]]:
+    @property
+    def size(self) -> int:
+        """How many leaves the log had before."""
+        return self.head.size if self.head else 0
+
+    def tiles(self) -> list[Piece]:
         return [(self.tenant, *place, b"".join(hashes)) for place, hashes in self.edge.changed.items()]
 
-    def nodes(self) -> list[tuple[UUID, int, int, bytes]]:
+    def nodes(self) -> list[Piece]:
         if self.manifest is None:
             return []
         return [(self.tenant, *place, self.manifest.body(place)) for place in self.manifest.changed]
 
 
-def grow(rows: Rows, tenant: UUID, head: HeadRow | None, events: Sequence[tuple[bytes, Event]]) -> Growth:
-    """Append events, each with its exact bytes, to a tenant's log and their deltas to its manifest; raises `Fault`."""
+def grow(rows: Rows, tenant: UUID, head: HeadRow | None, events: Sequence[tuple[bytes, Event]], tile: Fetch) -> Growth:
+    """Append events, each with its exact bytes, to a tenant's log and their deltas to its manifest; raises `Fault`.
+    `tile`: the tiles of the log's edge, as they stand."""
     checkpoint = checks.checkpoint(head) if head else None
     manifest, root = _manifest(rows, tenant, checkpoint, [event for _, event in events])
     size = head.size if head else 0
     entries = [_entry(entry, event, size + at) for at, (entry, event) in enumerate(events)]
-    return _append(rows, tenant, head, entries, manifest, root)
+    return _append(tenant, head, entries, tile, manifest, root)
 
 
-def grow_directory(rows: Rows, head: HeadRow | None, heads: Sequence[HeadRow]) -> Growth:
+def grow_directory(head: HeadRow | None, heads: Sequence[HeadRow], tile: Fetch) -> Growth:
     """Append the tenants' new checkpoints to the directory log; raises `Fault`."""
     if head:
         checks.checkpoint(head)
     size = head.size if head else 0
     entries = [_checkpoint_entry(new, size + at) for at, new in enumerate(heads)]
-    return _append(rows, DIRECTORY, head, entries, None, None)
+    return _append(DIRECTORY, head, entries, tile)
 
 
-def sign(rows: Rows, growth: Growth, signer: Signer) -> HeadRow:
-    """Read back what was written, hash it anew, and only then sign (one flipped bit ruined the CT log Yeti 2022)."""
-    size = growth.head.size if growth.head else 0
-    stored = rows.read_back(growth.tenant, size)
+def sign(stored: Sequence[tuple[bytes, bytes]], growth: Growth, signer: Signer) -> HeadRow:
+    """Hash anew what was written and read back (entry, leaf hash), and only then sign: one flipped bit ruined the CT
+    log Yeti 2022."""
+    size = growth.size
     leaves = [merkle.leaf_hash(entry) for entry, _ in stored]
     root = merkle.frontier_root(merkle.append(growth.frontier, size, leaves))
     if [leaf for _, leaf in stored] != leaves or len(leaves) != len(growth.entries) or root != growth.edge.root():
@@ -73,15 +79,15 @@ def sign(rows: Rows, growth: Growth, signer: Signer) -> HeadRow:
 
 
 def _append(
-    rows: Rows,
     tenant: UUID,
     head: HeadRow | None,
     entries: list[EntryRow],
-    manifest: Manifest | None,
-    manifest_root: bytes | None,
+    tile: Fetch,
+    manifest: Manifest | None = None,
+    manifest_root: bytes | None = None,
 ) -> Growth:
     size, root = (head.size, head.root) if head else (0, merkle.EMPTY_ROOT)
-    edge = checks.edge(size, root, lambda level, number: rows.tile(tenant, level, number))
+    edge = checks.edge(size, root, tile)
     frontier = edge.frontier()
     edge.append([entry.leaf_hash for entry in entries])
     return Growth(tenant, head, entries, edge, frontier, manifest, manifest_root)

@@ -22,8 +22,8 @@ from audit.pin import FilePins, Move, Pin, pins
 from audit.sequencer import checks, growth
 from audit.sequencer.checks import Fault, Reason
 from audit.sequencer.growth import Growth
-from audit.sequencer.rows import HeadRow, LaneState, Rows, Waiting
-from audit.tiles import Fetch
+from audit.sequencer.rows import LEASE_SECONDS, HeadRow, LaneState, Rows, TilePlace, Waiting
+from audit.tiles import Fetch, partial_tiles
 from foundation import telemetry
 from foundation.kernel.problems import Integrity
 from foundation.keyring.signing import mac_key
@@ -43,7 +43,19 @@ class Part:
     waiting: list[Waiting]
     lanes: list[LaneState] = field(default_factory=list)
     growth: Growth | None = None
-    head: HeadRow | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Ledger:
+    """What stands of the logs that a round extends, the directory's among them; nothing of it is believed yet."""
+
+    states: dict[UUID, LaneState]
+    heads: dict[UUID, HeadRow]
+    edges: dict[TilePlace, bytes]
+    wrong: dict[UUID, Reason]
+
+    def tile(self, log: UUID) -> Fetch:
+        return lambda level, number: self.edges.get((log, level, number), b"")
 
 
 class Sequencer:
@@ -51,13 +63,19 @@ class Sequencer:
 
     def __init__(self) -> None:
         self.id = uuid4()
+        self.more = False
+        """Whether the last round took as much as it may of any tenant, or of all: more may wait."""
         self._caught_up = False
+        self._leads_until = 0.0
         self._last = DIRECTORY
         self._moves: list[Move] = []
 
     def round(self) -> int:
         """Sequence what waits, up to a batch; returns how many rows were taken out of the outbox."""
-        self._moves = []
+        self._moves, self.more = [], False
+        began, tenants = time.monotonic(), self._tenants()
+        if not tenants and self._caught_up and began < self._leads_until:
+            return 0
         with transaction.atomic(using=ALIAS, durable=True), connections[ALIAS].cursor() as cursor:
             rows = Rows(cursor)
             if not rows.lead(self.id):
@@ -65,8 +83,8 @@ class Sequencer:
                 return 0
             if not self._caught_up:
                 self._catch_up(rows)
-            parts = self._parts(rows)
-            done = self._write(rows, parts) if parts else []
+            done = self._sequence(rows, parts := self._parts(rows, tenants))
+        self._leads_until = began + LEASE_SECONDS / 2  # and is to be kept before the other half is over
         self._caught_up = False  # until the pins stand: whatever fails there is made good by the next round
         self._pin()
         self._caught_up = True
@@ -75,51 +93,53 @@ class Sequencer:
 
     def resign(self) -> None:
         """Let another sequencer lead at once."""
+        self._caught_up = False
         with transaction.atomic(using=ALIAS), connections[ALIAS].cursor() as cursor:
             Rows(cursor).resign(self.id)
 
     # --- what waits ---
 
-    def _parts(self, rows: Rows) -> list[Part]:
+    def _tenants(self) -> list[UUID]:
+        """Whose rows wait, in turn. What is believed of them is read under the lease."""
+        with connections[ALIAS].cursor() as cursor:
+            return self._turn(Rows(cursor))
+
+    def _turn(self, rows: Rows) -> list[UUID]:
         tenants = rows.tenants_waiting(self._last, MOST_TENANTS)
         if len(tenants) < MOST_TENANTS and self._last != DIRECTORY:
             tenants += [one for one in rows.tenants_waiting(DIRECTORY, MOST_TENANTS) if one not in set(tenants)]
             tenants = tenants[:MOST_TENANTS]
         self._last = tenants[-1] if len(tenants) == MOST_TENANTS else DIRECTORY
+        return tenants
+
+    def _parts(self, rows: Rows, tenants: Sequence[UUID]) -> list[Part]:
         if not tenants:
             return []
+        quota = max(1, BATCH // len(tenants))
         by_tenant: dict[UUID, list[Waiting]] = defaultdict(list)
-        for one in rows.waiting(tenants, max(1, BATCH // len(tenants))):
+        for one in rows.waiting(tenants, quota):
             by_tenant[one.row.tenant].append(one)
-        return self._checked(rows, [Part(*item) for item in by_tenant.items()])
+        self.more = len(tenants) == MOST_TENANTS or any(len(waiting) == quota for waiting in by_tenant.values())
+        return [Part(*item) for item in by_tenant.items()]
 
-    def _checked(self, rows: Rows, parts: list[Part]) -> list[Part]:
-        """Follow the lanes, read the events, grow the logs; drop the tenants that do not add up."""
-        states = rows.lanes({one.row.lane for part in parts for one in part.waiting})
-        heads = rows.heads(part.tenant for part in parts)
-        pairs = [(one.row.tenant, one.row.id) for part in parts for one in part.waiting]
-        repeated = rows.known(*zip(*pairs, strict=True)) if pairs else set()
-        overgrown = rows.overgrown([(part.tenant, head_size(heads.get(part.tenant))) for part in parts])
-        wrong = dict.fromkeys(overgrown, Reason.TREE) | dict.fromkeys(repeated, Reason.REPEAT)
-        return [part for part in parts if self._check(rows, part, states, heads.get(part.tenant), wrong)]
+    def _sequence(self, rows: Rows, parts: Sequence[Part]) -> list[Waiting]:
+        """Follow the lanes, read the events, grow the logs and write them; the tenants that do not add up are left."""
+        if not parts:
+            return []
+        ledger = _read(rows, parts)
+        return self._write(rows, [part for part in parts if self._check(rows, part, ledger)], ledger)
 
-    def _check(
-        self,
-        rows: Rows,
-        part: Part,
-        states: dict[UUID, LaneState],
-        head: HeadRow | None,
-        wrong: dict[UUID, Reason],
-    ) -> bool:
+    def _check(self, rows: Rows, part: Part, ledger: Ledger) -> bool:
+        head = ledger.heads.get(part.tenant)
         try:
-            part.lanes = checks.follow(part.waiting, states, mac_key("outbox"), mac_key("lane"))
+            part.lanes = checks.follow(part.waiting, ledger.states, mac_key("outbox"), mac_key("lane"))
             events = checks.events(part.waiting)
             if events:
                 self._stand(rows, part.tenant, head)
-            if part.tenant in wrong:
-                raise Fault(wrong[part.tenant])
+            if part.tenant in ledger.wrong:
+                raise Fault(ledger.wrong[part.tenant])
             if events:
-                part.growth = growth.grow(rows, part.tenant, head, events)
+                part.growth = growth.grow(rows, part.tenant, head, events, ledger.tile(part.tenant))
         except Fault as fault:
             quarantine(rows, part.tenant, fault)
             return False
@@ -127,23 +147,21 @@ class Sequencer:
 
     # --- writing ---
 
-    def _write(self, rows: Rows, parts: Sequence[Part]) -> list[Waiting]:
+    def _write(self, rows: Rows, parts: Sequence[Part], ledger: Ledger) -> list[Waiting]:
         signer = log_signer()
-        growths = [part.growth for part in parts if part.growth]
-        heads = self._publish(rows, growths, signer)
+        heads = self._publish(rows, [part.growth for part in parts if part.growth], signer)
         if heads:
-            self._grow_directory(rows, heads, signer)
+            self._grow_directory(rows, heads, signer, ledger)
         done = [one for part in parts for one in part.waiting]
-        rows.add_details([one.row for one in done])
-        rows.put_lanes([lane for part in parts for lane in part.lanes])
-        rows.drop([one.row for one in done])
+        if done:
+            rows.settle([one.row for one in done], [lane for part in parts for lane in part.lanes])
         return done
 
-    def _grow_directory(self, rows: Rows, heads: Sequence[HeadRow], signer: Signer) -> None:
-        old = rows.heads([DIRECTORY]).get(DIRECTORY)
+    def _grow_directory(self, rows: Rows, heads: Sequence[HeadRow], signer: Signer, ledger: Ledger) -> None:
+        old = ledger.heads.get(DIRECTORY)
         try:
             self._stand(rows, DIRECTORY, old)
-            grown = growth.grow_directory(rows, old, heads)
+            grown = growth.grow_directory(old, heads, ledger.tile(DIRECTORY))
         except Fault as fault:
             log.error("the directory log is not extended: %s", fault.reason)
             return
@@ -153,16 +171,16 @@ class Sequencer:
         """Write what grew, hash it anew, sign and set the heads; the pins follow after COMMIT."""
         if not growths:
             return []
-        rows.add_entries([entry for one in growths for entry in one.entries])
-        rows.put_tiles([tile for one in growths for tile in one.tiles()])
-        rows.put_nodes([node for one in growths for node in one.nodes()])
-        heads = []
-        for one in growths:
-            head = growth.sign(rows, one, signer)
-            if not rows.set_head(one.head, head):
-                raise RuntimeError("the head moved under the sequencer: nothing is signed over it")
-            self._moves.append(_move(one.tenant, one.head, head))
-            heads.append(head)
+        rows.add(
+            [entry for one in growths for entry in one.entries],
+            [tile for one in growths for tile in one.tiles()],
+            [node for one in growths for node in one.nodes()],
+        )
+        stored = rows.read_back({one.tenant: one.size for one in growths})
+        heads = [growth.sign(stored[one.tenant], one, signer) for one in growths]
+        if not rows.set_heads([(one.head, head) for one, head in zip(growths, heads, strict=True)]):
+            raise RuntimeError("a head moved under the sequencer: nothing is signed over it")
+        self._moves += [_move(one.tenant, one.head, head) for one, head in zip(growths, heads, strict=True)]
         return heads
 
     # --- the pin ---
@@ -197,6 +215,14 @@ class Sequencer:
                 quarantine(Rows(cursor), tenant, Fault(Reason.PIN))
 
 
+def _read(rows: Rows, parts: Sequence[Part]) -> Ledger:
+    states = rows.lanes({one.row.lane for part in parts for one in part.waiting})
+    heads, overgrown = rows.standing([*(part.tenant for part in parts), DIRECTORY])
+    edges = rows.tiles([(log, *place) for log, head in heads.items() for place in partial_tiles(head.size)])
+    repeated = {one.row.tenant for part in parts for one in part.waiting if one.known}
+    return Ledger(states, heads, edges, dict.fromkeys(overgrown, Reason.TREE) | dict.fromkeys(repeated, Reason.REPEAT))
+
+
 def _tell_lag(parts: Sequence[Part]) -> None:
     """How long each event waited until its log, signed and pinned, had it."""
     ended = time.time() * 1000
@@ -209,10 +235,6 @@ def quarantine(rows: Rows, tenant: UUID, fault: Fault) -> None:
     telemetry.record(instruments.VERIFY_FAILURES, 1, telemetry.Where.LEDGER)
     log.error("tenant %s is in quarantine: %s", tenant, fault.reason.value)
     rows.quarantine(tenant, fault.reason.value)
-
-
-def head_size(head: HeadRow | None) -> int:
-    return head.size if head else 0
 
 
 def _advance(store: FilePins, moves: Sequence[Move]) -> list[UUID]:

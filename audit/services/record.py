@@ -20,10 +20,11 @@ from audit.lanes import Lane, Row, next_chain, pool, row_mac
 from audit.models import Outbox
 from audit.sequencer import wake
 from foundation.kernel.clock import now
+from foundation.kernel.closing import Part, close_with
 from foundation.kernel.ids import uuid7
 from foundation.kernel.principal import Principal
 from foundation.kernel.problems import Unavailable
-from foundation.kernel.rows import execute, insert
+from foundation.kernel.rows import insert, insertions
 from foundation.kernel.scope import UnitOfWork, current_work
 from foundation.keyring.signing import mac_key
 
@@ -32,9 +33,10 @@ __all__ = ["Change", "Target", "record"]
 BUFFER = "audit"
 STALLED_AFTER = 300.0
 """Seconds an outbox row of a tenant may wait before its writes are refused."""
-_STANDING = """SELECT
-    EXISTS (SELECT FROM audit_quarantine WHERE tenant_id = %(tenant)s AND lifted_at IS NULL),
-    (SELECT written_at FROM audit_outbox WHERE tenant_id = %(tenant)s ORDER BY seq LIMIT 1)"""
+_STANDING = (
+    "EXISTS (SELECT FROM audit_quarantine WHERE tenant_id = %s AND lifted_at IS NULL)",
+    "(SELECT written_at FROM audit_outbox WHERE tenant_id = %s ORDER BY seq LIMIT 1)",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,8 +101,10 @@ def _flush(work: UnitOfWork) -> None:
     pending = work.buffer(BUFFER)
     if not pending:
         return
-    refuse_if_stopped()
-    write(work, [(one.event.id, one.entry, one) for one in pending], heartbeat_row=False)
+    rows = _numbered(work, [(one.event.id, one.entry, one) for one in pending], heartbeat_row=False)
+    for statement, values in insertions(rows):
+        close_with(Part(writes=statement, values=values))
+    close_with(Part(_STANDING, _refuse_if_stopped, about=[work.tenant_id, work.tenant_id]))
     wake.after(work)
 
 
@@ -112,6 +116,16 @@ def write(
     lane: Lane | None = None,
 ) -> None:
     """Number, chain, authenticate and insert rows in `lane` (borrowed if none is given), and see to its return."""
+    insert(_numbered(work, entries, heartbeat_row=heartbeat_row, lane=lane))
+
+
+def _numbered(
+    work: UnitOfWork,
+    entries: Sequence[tuple[UUID, bytes, Pending | None]],
+    *,
+    heartbeat_row: bool,
+    lane: Lane | None = None,
+) -> list[Outbox]:
     lane = lane or pool.borrow(work.tenant_id)
     at, key = work.began, mac_key("outbox")
     n, chain, rows = lane.n, lane.chain, []
@@ -122,17 +136,15 @@ def write(
         digest = row.digest()
         chain = next_chain(chain, n, digest)
         rows.append(_stored(row, chain, row_mac(key, row, digest, chain)))
-    insert(rows)
     work.after_commit(lambda: _committed(lane, n, chain, open=not heartbeat_row))
+    return rows
 
 
-def refuse_if_stopped() -> None:
-    """Raises `Unavailable` for a tenant in quarantine, or whose oldest event has waited too long to be sequenced."""
-    work = current_work()
-    ((apart, oldest),) = execute(_STANDING, {"tenant": work.tenant_id})
+def _refuse_if_stopped(apart: bool, oldest: datetime | None) -> None:
+    """For a tenant in quarantine, or whose oldest event has waited too long to be sequenced."""
     if apart:
         raise Unavailable("The ledger is in quarantine.", retry_after=60)
-    if oldest is not None and (work.began - oldest).total_seconds() > STALLED_AFTER:
+    if oldest is not None and (current_work().began - oldest).total_seconds() > STALLED_AFTER:
         raise Unavailable("The ledger is not being sequenced.", retry_after=10)
 
 

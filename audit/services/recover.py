@@ -47,8 +47,8 @@ def recover(tenant: UUID) -> Recovery:
         rows = Rows(cursor)
         if not rows.lead(me):
             raise InProgress("A sequencer is at work: stop every process first.")
-        head = rows.heads([tenant]).get(tenant)
-        done = _begin(rows, tenant, head)
+        heads, overgrown = rows.standing([tenant])
+        done = _begin(rows, tenant, heads.get(tenant), overgrown=tenant in overgrown)
         rows.lift(tenant)
         rows.resign(me)
     if tenant != DIRECTORY:
@@ -60,7 +60,7 @@ def behind(tenant: UUID) -> bool:
     """Whether the log cannot go on: its pin is ahead of its database, beside it, or of another generation."""
     with transaction.atomic(using=ALIAS), connections[ALIAS].cursor() as cursor:
         rows = Rows(cursor)
-        head = rows.heads([tenant]).get(tenant)
+        head = rows.standing([tenant])[0].get(tenant)
         try:
             if head:
                 checks.checkpoint(head)
@@ -71,9 +71,11 @@ def behind(tenant: UUID) -> bool:
     return False
 
 
-def _begin(rows: Rows, tenant: UUID, head: HeadRow | None) -> Recovery:
+def _begin(rows: Rows, tenant: UUID, head: HeadRow | None, *, overgrown: bool) -> Recovery:
     number = generations.current(tenant)
     old = _checked(rows, tenant, head, number) if head else None
+    if old and overgrown:
+        raise Integrity("The database's log has entries beyond its head.")
     size = head.size if head else 0
     abandoned = _pinned_size(tenant) - size
     note = log_signer().sign(_anew(tenant, number + 1, old).text())
@@ -81,7 +83,7 @@ def _begin(rows: Rows, tenant: UUID, head: HeadRow | None) -> Recovery:
     generations.advance(tenant, number + 1)
     pins().begin_anew(tenant, Pin(new.size, new.root, note), aside=number)
     watch.forget()
-    if head is not None and not rows.set_head(head, new):
+    if head is not None and not rows.set_heads([(head, new)]):
         raise InProgress("The head moved: a sequencer is at work.")
     log.warning("the log of %s begins anew at %d as its generation %d", tenant, size, number + 1)
     return Recovery(tenant, number + 1, size, max(0, abandoned))
@@ -102,8 +104,6 @@ def _checked(rows: Rows, tenant: UUID, head: HeadRow, number: int) -> Checkpoint
         checks.edge(head.size, head.root, lambda level, at: rows.tile(tenant, level, at))
     except checks.Fault as fault:
         raise Integrity("The database's log does not hash to its head.") from fault
-    if rows.overgrown([(tenant, head.size)]):
-        raise Integrity("The database's log has entries beyond its head.")
     return found
 
 

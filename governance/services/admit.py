@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -9,14 +10,14 @@ from audit.acts import Act
 from audit.services.receipts import receipt
 from audit.services.record import Change, Target, record
 from foundation.kernel.ids import uuid7
-from foundation.kernel.outbox import enqueue_many
+from foundation.kernel.outbox import owed
 from foundation.kernel.principal import Principal
 from foundation.kernel.problems import Problem, RateLimited, Rejected
 from foundation.kernel.rows import insert_together
 from foundation.kernel.scope import tenant_transaction
 from foundation.keyring import keys
 from foundation.rest import idempotency
-from governance import incidents, lifecycle
+from governance import incidents, lifecycle, premises
 from governance.crediting import credit
 from governance.drafting import (
     Draft,
@@ -38,15 +39,16 @@ from governance.models import Admission
 from governance.opening import Shown
 from governance.rollbacks.undone import refuse_undone
 from governance.sealed import Payload
-from governance.selectors import check_parents, inherited_subjects, reach_space
+from governance.selectors import check_parents, inherited_subjects
 from governance.services.ask_judge import owe_opinions
 from governance.services.name_subjects import name_subjects
 from governance.submissions import Submission
 from governance.waiting import owe_judgement
 from guard.pii import vault
-from guard.selectors import pii_policy
 from guard.types import Decision
 from tenants.models import Resource
+from tenants.policy import Resource as Place
+from tenants.policy import may
 from tenants.roles import POLICY
 from tenants.services.count_usage import count
 
@@ -107,20 +109,28 @@ def _crowded(principal: Principal, count: int) -> RateLimited:
 
 
 def _drafts(principal: Principal, space_id: UUID, parts: Sequence[Submission]) -> list[Draft | Problem]:
+    """Cleared on the terms of their space that hold in the snapshot their evidence is from."""
     try:
-        with tenant_transaction():
-            space = reach_space(principal, space_id, Act.MEMORY_ADMIT)
-            policy = pii_policy(space.pii_policy_id)
-            refused = check_parents(principal, parts)
+        may(principal, Act.MEMORY_ADMIT, Place(space_id))
+        terms = premises.remembered_terms(space_id) or premises.fresh_terms(space_id)
+        refused = check_parents(principal, parts)
     except Problem as problem:
         return [problem] * len(parts)
     allowed = [part for part in parts if id(part) not in refused]
-    subjects = _subjects(allowed)
-    judged = iter(judge_many(principal, policy=policy, submissions=allowed, subject_ids=subjects))
+    holds = partial(premises.require, terms, space_id)
+    try:
+        found = judge_many(
+            principal, policy=terms.policy, submissions=allowed, subject_ids=_subjects(allowed), premise=holds
+        )
+    except premises.Changed:
+        return _drafts(principal, space_id, parts)
+    judged = iter(found)
     outcomes = (refused[id(part)] if id(part) in refused else next(judged) for part in parts)
     made = [each if isinstance(each, Problem) else drafted(principal, each) for each in outcomes]
-    if not space.merge_duplicates:
-        return made
+    return _merged(principal, made) if terms.merges else made
+
+
+def _merged(principal: Principal, made: Sequence[Draft | Problem]) -> list[Draft | Problem]:
     merged = iter(merge(principal, [each for each in made if isinstance(each, Draft)]))
     return [next(merged) if isinstance(each, Draft) else each for each in made]
 
@@ -183,18 +193,19 @@ def _insert(principal: Principal, kept: Sequence[Draft]) -> dict[UUID, Any]:
     refuse_undone([parent for draft in kept for parent in draft.judged.submission.parents])
     count(principal, Resource.MEMORIES, len(kept))
     births = [lifecycle.begin(draft.cube, act=_act(draft), principal=principal) for draft in kept]
-    credit([(draft.judged, draft.admission) for draft in kept])
+    voices = credit([(draft.judged, draft.admission) for draft in kept])
     insert_together(
         [draft.cube for draft in kept],
         [revision for revision, _ in births],
         [draft.version for draft in kept],
         [draft.admission for draft in kept],
+        owed("search.index", [{"id": str(draft.cube.id)} for draft in kept]),
+        unless_there=voices,
     )
     link_subjects([draft.cube for draft in kept])
     for draft in kept:
         link_parents(draft.version, draft.judged.submission)
         owe_retirement(draft.cube)
-    enqueue_many("search.index", [{"id": str(draft.cube.id)} for draft in kept])
     owe_opinions([draft.version.id for draft in kept if draft.admission.state == Admission.State.HELD])
     owe_judgement([(draft.judged.verdict.reasons, draft.admission) for draft in kept])
     return {draft.cube.id: _record(principal, draft, change) for draft, (_, change) in zip(kept, births, strict=True)}

@@ -19,6 +19,7 @@ from foundation.kernel.clock import now
 from foundation.kernel.outbox import Queue, enqueue, enqueue_many
 from foundation.kernel.principal import Principal
 from foundation.kernel.problems import PiiBlocked, Unavailable
+from foundation.kernel.rows import insert
 from foundation.kernel.scope import current_tenant, tenant_transaction
 from foundation.keyring import keys
 from governance import lifecycle, opening, revealing
@@ -203,7 +204,7 @@ def _replace(case: _Case, judged: Judged) -> None:
         locked = _unchanged(case)
         version.save(force_insert=True)
         deposit.insert(secrets)
-        credit([(judged, decided)])
+        insert(credit([(judged, decided)]), ignore_conflicts=True)
         decided.save(force_update=True)
         link_parents(version, judged.submission)
         _tell(case, locked, decided, judged)

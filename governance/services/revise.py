@@ -13,6 +13,7 @@ from foundation.kernel.clock import now
 from foundation.kernel.outbox import enqueue
 from foundation.kernel.principal import Principal
 from foundation.kernel.problems import NotFound, PiiBlocked, Rejected, VersionConflict
+from foundation.kernel.rows import insert
 from foundation.kernel.scope import tenant_transaction
 from foundation.keyring import keys
 from foundation.rest.etags import etag, require_match
@@ -196,7 +197,7 @@ def _write(principal: Principal, current: Current, judged: Judged, revision: Rev
             raise VersionConflict
         version.save(force_insert=True)
         deposit.insert(secrets)
-        credit([(judged, admission)])
+        insert(credit([(judged, admission)]), ignore_conflicts=True)
         admission.save(force_insert=True)
         link_parents(version, judged.submission)
         changes = _header_changes(revision, at) | ({} if held else {"version": number})

@@ -207,7 +207,8 @@ def _judge_again(readers: Collection[Principal], fused: Sequence[Fused], questio
 
 
 def _take(readers: Collection[Principal], batch: Sequence[Fused], question: Question, result: _Candidates) -> None:
-    cubes = {cube.id: cube for cube in select(MemCube, "id = ANY(%s)", [[each.id for each in batch]])}
+    found = opening.read((each.id, each.version) for each in batch)
+    cubes = found.cubes
     if any(each.id not in cubes for each in batch):
         telemetry.record(instruments.SEARCH_BLOCKED, 1, telemetry.Where.RECORDS)
         raise Integrity("The index knows a record that the database does not.")
@@ -216,7 +217,7 @@ def _take(readers: Collection[Principal], batch: Sequence[Fused], question: Ques
     allowed = [each for each in good if all(may_read(reader, cubes[each.id]) for reader in readers)]
     result.withheld += len(good) - len(allowed)
     chosen = allowed[: question.k - len(result.rows)]
-    result.rows += zip(opening.rows([(each.id, each.version) for each in chosen], read=cubes), chosen, strict=True)
+    result.rows += zip(opening.rows([(each.id, each.version) for each in chosen], found=found), chosen, strict=True)
 
 
 def _hand_out(

@@ -37,13 +37,14 @@ def detector() -> str:
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """A candidate made ready: every text it carries, normalised, and its path."""
+    """A candidate made ready: every text it carries, normalised, its path, and how far it instructs (log-odds)."""
 
     candidate: Candidate
     body: Normal
     texts: tuple[Normal, ...]
     episode: Episode | None
     path: Path
+    instruction: float
 
     @property
     def own_voice(self) -> bool:
@@ -88,13 +89,16 @@ def judge_case(case: Case, evidence: Evidence, policy: GuardPolicy = DEFAULT) ->
 
 
 def prepare(candidate: Candidate) -> Case:
-    """Normalise every text a reader of the memory will see: content, episode, metadata values, speaker and source."""
+    """Normalise every text a reader of the memory will see: content, episode, metadata values, speaker and source. All
+    that depends on no evidence and takes its time is done here."""
     body = normalise(candidate.content)
     episode = candidate.episode
     fields = (episode.question, episode.knowledge, episode.action, episode.outcome) if episode else ()
     rest = [*fields, *_strings(candidate.metadata), candidate.source, candidate.speaker or "", candidate.actor or ""]
     texts = (body, *(normalise(text) for text in rest if text))
-    return Case(candidate, body, texts, read_episode(candidate), build_path(candidate))
+    read = read_episode(candidate)
+    prose = [_prose(body, read), *(plain for text in texts for plain in text.decoded)]
+    return Case(candidate, body, texts, read, build_path(candidate), max(map(instruction_score, prose)))
 
 
 def _strings(value: object) -> Iterator[str]:
@@ -170,19 +174,17 @@ def _directives(case: Case) -> Opinion:
 def _instruction(case: Case, evidence: Evidence, policy: GuardPolicy, factor: float) -> Opinion:
     """Judged over the text as sent and what was decoded from it; the actions of an episode are code, not prose."""
     name = f"{case.channel}/instruction"
-    read = [_prose(case), *(plain for text in case.texts for plain in text.decoded)]
-    score = max(map(instruction_score, read))
     tail, whose = tail_for("instruction", name, case.path.shape, evidence.calibration, policy.alpha)
-    p = tail.p(score)
+    p = tail.p(case.instruction)
     fired = fires("instruction", p * factor, policy.alpha)
-    signal = Signal("instruction", p, fired, (), round(score, 4))
+    signal = Signal("instruction", p, fired, (), round(case.instruction, 4))
     return Opinion(signal, ("directive",) if fired else (), (), whose, ((name, signal.score),))
 
 
-def _prose(case: Case) -> str:
-    if case.episode is None:
-        return case.body.text
-    return normalise("\n".join(filter(None, (case.episode.knowledge, case.episode.outcome)))).text
+def _prose(body: Normal, episode: Episode | None) -> str:
+    if episode is None:
+        return body.text
+    return normalise("\n".join(filter(None, (episode.knowledge, episode.outcome)))).text
 
 
 def _ground(episode: Episode) -> Opinion:

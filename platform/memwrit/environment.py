@@ -58,7 +58,7 @@ def database(url: str) -> dict[str, Any]:
     # Planning the same statements again and again was a third of the server's work on an admission.
     options["prepare_threshold"] = whole("DATABASE_PREPARE_AFTER", 5) or None
     return {
-        "ENGINE": "django.db.backends.postgresql",
+        "ENGINE": "foundation.kernel.postgres",
         "NAME": unquote(parts.path.lstrip("/")),
         "USER": unquote(parts.username or ""),
         "PASSWORD": unquote(parts.password or ""),

@@ -1,7 +1,8 @@
 """The worker: work owed by the outbox, the audit log's sequencer, what falls due by time. Never in the web process.
 
 Each job is a thread with database roles of its own. It is woken by an empty NOTIFY, else it looks once a second; when
-it fails it says so (never with the error's text) and tries again with growing pauses.
+it fails it says so (never with the error's text) and tries again with growing pauses. What comes shortly after a round
+is gathered for the next one: a round costs the same for one memory as for several.
 """
 
 from __future__ import annotations
@@ -9,25 +10,39 @@ from __future__ import annotations
 import logging
 import signal
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from enum import Enum, auto
 from importlib import import_module
 from pathlib import Path
 from types import FrameType
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from memwrit.pulse import Pulse
 
+if TYPE_CHECKING:
+    from foundation.kernel.leasing import Queue
+
 log = logging.getLogger("memwrit.tick")
 LONGEST_PAUSE = 5.0
+GATHER = 0.05
+"""Seconds from the end of a round to the next look. What comes after a longer silence is taken up at once."""
+
+
+class Found(Enum):
+    """What a look found: nothing, what is all done now, or as much as is taken at once, so that more may be left."""
+
+    NOTHING = auto()
+    ALL = auto()
+    MORE = auto()
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """`step` does a bounded piece of work and returns how much it did; 0 means nothing was left. `end` comes last."""
+    """`step` does a bounded piece of work. `end` comes last."""
 
     name: str
-    step: Callable[[], int]
+    step: Callable[[], Found]
     every: float = 1.0
     alias: str = ""
     channel: str = ""
@@ -36,47 +51,66 @@ class Job:
     """Jobs that it runs with where only one is asked for."""
 
 
-def relay() -> int:
+def relay() -> Found:
     """Work items that are due, of every tenant in turn: done here, or by Celery's workers where a broker is set."""
     from django.conf import settings
 
-    from foundation.kernel.outbox import EVERY, SLOW, run_due
+    from foundation.kernel.leasing import EVERY, Queue
 
     if settings.BROKER_URL:
-        return cast(int, import_module("memwrit.dispatch").dispatch())
-    return run_due(queues=[each for each in EVERY if each != SLOW or not settings.JUDGE_URL])
+        return _until_none(cast(int, import_module("memwrit.dispatch").dispatch()))
+    return _work_off([each for each in EVERY if each != Queue.SLOW or not settings.JUDGE_URL])
 
 
-def strangers() -> int:
+def strangers() -> Found:
     """Work that waits for an answer from outside, few items at a time: a lease must outlast them all."""
-    from foundation.kernel.outbox import SLOW, run_due
+    from foundation.kernel.leasing import Queue
 
-    return run_due(queues=[SLOW])
+    return _work_off([Queue.SLOW])
 
 
-def sequencer() -> int:
+def _work_off(queues: Sequence[Queue]) -> Found:
+    from foundation.kernel.leasing import full, lease_due
+    from foundation.kernel.outbox import LOAD, run_leased
+
+    leases = lease_due(LOAD, queues)
+    run_leased(leases)
+    return _found(len(leases), more=full(leases, LOAD))
+
+
+def sequencer() -> Found:
     """Events waiting to become part of their tenants' logs."""
-    return cast(int, import_module("audit.services.sequence").run_once())
+    sequence = import_module("audit.services.sequence")
+    return _found(sequence.run_once(), more=sequence.more())
 
 
 def resign() -> None:
     """Let the sequencer's lease go, so that the next process need not wait for its end."""
-    import_module("audit.services.sequence")._sequencer.resign()
+    import_module("audit.services.sequence").resign()
 
 
-def retention() -> int:
+def retention() -> Found:
     """What falls due by time: expiries, and keys whose rotation was interrupted."""
-    return cast(int, import_module("memwrit.upkeep").upkeep.round())
+    return _until_none(cast(int, import_module("memwrit.upkeep").upkeep.round()))
 
 
-def census() -> int:
+def census() -> Found:
     """The figures that come from the database, for every tenant together."""
-    return cast(int, import_module("memwrit.census").census.round())
+    return _until_none(cast(int, import_module("memwrit.census").census.round()))
 
 
-def witnesses() -> int:
+def witnesses() -> Found:
     """The directory of all logs, cosigned by those whom the operator names."""
-    return cast(int, import_module("audit.witnessing").ask_all())
+    return _until_none(cast(int, import_module("audit.witnessing").ask_all()))
+
+
+def _found(done: int, *, more: bool) -> Found:
+    return Found.MORE if more else Found.ALL if done else Found.NOTHING
+
+
+def _until_none(done: int) -> Found:
+    """Of a job that does not say whether more is left: there may be, until a look finds nothing."""
+    return _found(done, more=done > 0)
 
 
 JOBS = (
@@ -127,13 +161,23 @@ class Loop(threading.Thread):
             log.exception("%s did not end in order", self.job.name)
 
     def turn(self) -> None:
-        """Work until nothing is left, then wait for a notice or the next look."""
+        """Look once. Then the next look follows at once where more may be left, a little later where there was
+        something, else with a notice or its time."""
         self.subscribe()
-        while not self.stop.is_set() and self.job.step():
-            self.pulse.beat(self.job.name, drained=False)
-        if not self.stop.is_set():
-            self.pulse.beat(self.job.name, drained=True)
+        found = self.job.step()
+        self.pulse.beat(self.job.name, drained=found is not Found.MORE)
+        if found is Found.ALL:
+            self.gather()
+        elif found is Found.NOTHING and not self.stop.is_set():
             self.wait()
+
+    def gather(self) -> None:
+        """Let what comes soon come together. Notices up to here are answered by the look that follows."""
+        self.stop.wait(GATHER)
+        if self.job.channel:
+            from foundation.kernel.notices import await_notice
+
+            await_notice(self.job.alias, 0.0)
 
     def subscribe(self) -> None:
         """Listen before looking, on this connection: a notice between the look and the wait is then not lost."""

@@ -7,14 +7,21 @@ import random
 from foundation.kernel.ids import uuid7
 from foundation.kernel.principal import Principal
 from foundation.kernel.problems import QuotaExceeded
-from foundation.kernel.rows import execute, first
+from foundation.kernel.rows import execute
 from foundation.kernel.scope import current_work
-from tenants.models import Quota, Resource
+from tenants.models import Resource
 from tenants.selectors import period, used
 
 STRIPES = 8
-_ADD = """INSERT INTO tenants_usage (id, tenant_id, resource, period, stripe, used) VALUES (%s, %s, %s, %s, %s, %s)
+_ADD = """INSERT INTO tenants_usage (id, tenant_id, resource, period, stripe, used)
+SELECT %(id)s, %(tenant)s, %(resource)s, %(period)s, %(stripe)s, %(n)s {unless}
 ON CONFLICT (tenant_id, resource, period, stripe) DO UPDATE SET used = tenants_usage.used + excluded.used"""
+_ADD_BOUNDED = _ADD.format(unless="")
+_ADD_UNBOUNDED = f"""WITH bound AS (SELECT ceiling FROM tenants_quota
+  WHERE tenant_id = %(tenant)s AND resource = %(resource)s AND ceiling IS NOT NULL FOR UPDATE),
+added AS ({_ADD.format(unless="WHERE NOT EXISTS (SELECT FROM bound)")})
+SELECT ceiling FROM bound"""  # noqa: S608 — a constant
+"""Adds where there is no quota; else it locks the quota, tells its ceiling and adds nothing."""
 
 
 def count(principal: Principal, resource: Resource, n: int = 1) -> None:
@@ -24,11 +31,17 @@ def count(principal: Principal, resource: Resource, n: int = 1) -> None:
     add to one of eight rows and seldom meet. Count several resources of one transaction in the order of `Resource`.
     """
     assert current_work().tenant_id == principal.tenant_id
-    quota = first(Quota, "resource = %s AND ceiling IS NOT NULL", [resource.value], last="FOR UPDATE")
-    if quota is not None and n > 0 and used(resource) + n > quota.ceiling:
-        raise QuotaExceeded(extra={"resource": resource.value, "limit": quota.ceiling})
-    _add(resource, n, 0 if quota is not None else random.randrange(STRIPES))  # noqa: S311 — spreads load, no secret
+    added = _added(resource, n)
+    bound = execute(_ADD_UNBOUNDED, added | {"stripe": random.randrange(STRIPES)})  # noqa: S311 — spreads load, no secret
+    if not bound:
+        return
+    # The sum is taken by a statement after the lock: it sees what was added while the lock was waited for.
+    ((ceiling,),) = bound
+    if n > 0 and used(resource) + n > ceiling:
+        raise QuotaExceeded(extra={"resource": resource.value, "limit": ceiling})
+    execute(_ADD_BOUNDED, added | {"stripe": 0})
 
 
-def _add(resource: Resource, n: int, stripe: int) -> None:
-    execute(_ADD, [uuid7(), current_work().tenant_id, resource.value, period(resource), stripe, n])
+def _added(resource: Resource, n: int) -> dict[str, object]:
+    tenant = current_work().tenant_id
+    return {"id": uuid7(), "tenant": tenant, "resource": resource.value, "period": period(resource), "n": n}

@@ -54,6 +54,19 @@ def test_elements_are_found_wherever_they_stand(store):
     assert store.elements(map(memory, picks)) == {memory(n): element(n + 1) for n in picks}
 
 
+def test_what_was_just_written_above_the_buckets_is_not_read_again():
+    store = Store()
+    manifest._inner.clear()
+    store.apply([Change(memory(n), None, element(n + 1)) for n in range(200)])
+    for n in range(200, 300):
+        store.fetched = []
+        store.apply([Change(memory(n), None, element(n + 1))])
+        assert {level for level, _ in store.fetched} <= {BUCKET}
+    manifest._inner.clear()
+    store.apply([Change(memory(300), None, element(301))])
+    assert {level for level, _ in store.fetched} == {BUCKET, GROUP, TOP}, "the control"
+
+
 def test_ten_ids_read_a_handful_of_nodes(store):
     store.fetched = []
     manifest._inner.clear()

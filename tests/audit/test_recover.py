@@ -70,7 +70,7 @@ def test_the_old_pin_stays_as_evidence(tenant, put_back):
 
 
 def test_a_recovery_cut_off_before_its_commit_is_made_good_by_another(tenant, put_back, monkeypatch, superuser):
-    monkeypatch.setattr("audit.sequencer.rows.Rows.set_head", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+    monkeypatch.setattr("audit.sequencer.rows.Rows.set_heads", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
     with pytest.raises(KeyboardInterrupt):
         recover(tenant)
     monkeypatch.undo()

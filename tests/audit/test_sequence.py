@@ -29,6 +29,7 @@ from foundation.kernel.ids import uuid7
 from foundation.kernel.problems import Unavailable
 from foundation.kernel.scope import savepoint, tenant_scope, tenant_transaction
 from tests.audit.build import actor, admit, element, read, reason
+from tests.conftest import new_tenant
 
 pytestmark = pytest.mark.usefixtures("ledger")
 
@@ -112,7 +113,7 @@ def test_aborted_transactions_raise_no_false_alarm(tenant, superuser):
                 if dice.random() < 0.1:
                     raise ZeroDivisionError
                 if dice.random() < 0.1:  # after the rows were numbered and inserted
-                    work.before_commit(_boom)
+                    after_all(work, _boom)
             kept.append(event.id)
         except ZeroDivisionError:
             pass
@@ -123,6 +124,11 @@ def test_aborted_transactions_raise_no_false_alarm(tenant, superuser):
     assert reason(tenant, superuser) is None
     assert [one for one, _ in log(tenant)] == kept
     assert len(kept) < 200
+
+
+def after_all(work, act):
+    """Run `act(work)` after the events are inserted."""
+    work.before_commit(lambda work: work.at_last(act))
 
 
 def _boom(_work):
@@ -138,7 +144,7 @@ def test_a_commit_that_fails_gives_the_lane_back_or_retires_it(tenant, superuser
             def fail(_work, error=error):
                 raise error
 
-            work.before_commit(fail)
+            after_all(work, fail)
     admit()
     with pytest.raises(Exception), tenant_transaction():  # noqa: B017, PT011 - COMMIT itself fails
         record(actor(), Act.MEMORY_READ)
@@ -251,7 +257,7 @@ def test_a_genuine_row_that_never_committed_is_no_substitute(tenant, tamper, sup
     """A database keeps the rows of rolled-back transactions for a while: such a row is authentic, and was never true."""
     with pytest.raises(ZeroDivisionError), tenant_transaction() as work:
         record(actor(), Act.MEMORY_READ)
-        work.before_commit(lambda _: _keep_and_fail())
+        after_all(work, lambda _: _keep_and_fail())
     true = admit()
     admit()
     assert tamper("DELETE FROM audit_outbox WHERE id = %s", true.id) == 1
@@ -426,6 +432,62 @@ def test_one_tenants_flood_does_not_keep_another_waiting(tenant, other_tenant, m
     assert len(log(tenant)) == 10
     sequence.drain()
     assert len(log(tenant)) == 200
+
+
+def test_a_round_that_took_a_tenants_whole_share_says_that_more_may_wait(tenant, monkeypatch):
+    monkeypatch.setattr(rounds, "BATCH", 4)
+    admit(5)
+    assert (sequence.run_once(), sequence.more()) == (4, True)
+    assert (sequence.run_once(), sequence.more()) == (1, False)
+    assert (sequence.run_once(), sequence.more()) == (0, False)
+
+
+def test_an_idle_leader_writes_nothing_until_its_lease_is_half_over(tenant, superuser):
+    def lease():
+        return superuser.execute("SELECT xmin, until > clock_timestamp() FROM audit_lease").fetchone()
+
+    admit()
+    sequence.drain()
+    held = lease()
+    sequence.run_once()
+    assert lease() == held
+    sequence._sequencer._leads_until = time.monotonic()
+    sequence.run_once()
+    assert lease()[0] != held[0]
+    assert lease()[1]
+
+
+def test_a_tenant_stopped_between_look_and_lease_is_left_alone(tenant, superuser, monkeypatch):
+    admit()
+    looked = rounds.Sequencer._tenants
+
+    def stopped_meanwhile(self):
+        found = looked(self)
+        with connections["sequencer"].cursor() as cursor:
+            rounds.Rows(cursor).quarantine(tenant, "pin")
+        return found
+
+    monkeypatch.setattr(rounds.Sequencer, "_tenants", stopped_meanwhile)
+    sequence.run_once()
+    assert log(tenant) == []
+
+
+def test_many_tenants_logs_grow_in_one_round(ledger, superuser):
+    tenants = [new_tenant() for _ in range(5)]
+    for at, each in enumerate(tenants):
+        with tenant_scope(each):
+            admit(at + 1)
+    for _ in range(2):  # their first heads, and heads that move
+        assert sequence.run_once() == 15
+        assert [reason(each, superuser) for each in tenants] == [None] * 5
+        for at, each in enumerate(tenants):
+            with tenant_scope(each):
+                admit(at + 1)
+    assert [len(log(each)) for each in tenants] == [2, 4, 6, 8, 10]
+    for each in tenants:
+        with tenant_scope(each), tenant_transaction():
+            head = Head.objects.get()
+        assert own_checkpoint(head.note, each).size == head.size == pins().read(each).size
 
 
 def test_only_the_holder_of_the_lease_sequences(tenant):

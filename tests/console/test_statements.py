@@ -68,4 +68,4 @@ def test_no_page_asks_once_a_row(house, begun, monkeypatch):
     many = {path: statements(visitor, path) for path in pages}
     assert {path: (few[path], many[path]) for path in pages if many[path] >= few[path] + MORE} == {}
     ceilings = dict(zip(pages, CEILINGS.values(), strict=True))
-    assert {path: count for path, count in many.items() if not 5 < count <= ceilings[path]} == {}
+    assert {path: count for path, count in many.items() if not 2 < count <= ceilings[path]} == {}

@@ -1,12 +1,16 @@
 """Admission: what is written, what is read back, what is refused."""
 
-import pytest
+from uuid import uuid4
 
-from foundation.kernel.problems import NotFound, PolicyDenied, Problem, QuotaExceeded, Rejected, Validation
+import pytest
+from django.db import connections
+
+from foundation.kernel.problems import Integrity, NotFound, PolicyDenied, Problem, QuotaExceeded, Rejected, Validation
 from foundation.kernel.scope import tenant_scope, tenant_transaction
 from governance import selectors
 from governance.models import Admission, MemCube, Subject, Version
 from governance.services.admit import admit, admit_many
+from guard.models import Voice
 from tests.governance.builders import admitted, submission
 from tests.governance.conftest import principal
 
@@ -148,3 +152,33 @@ def test_a_record_restricted_to_a_role_is_not_there_for_others(agent, space, off
     assert selectors.memory(officer, memory_id=shown.memory.cube.id).memory.cube.labels == ["acl:compliance"]
     with pytest.raises(Problem):
         selectors.memory(agent, memory_id=shown.memory.cube.id)
+
+
+@pytest.mark.parametrize("source", ["chat:1", "chat:new"])
+def test_a_memory_takes_few_statements_to_be_written(agent, space, source):
+    """The transaction that writes: the use, the rows by two, and all that is written beside them."""
+    admitted(agent, space)
+    texts = []
+
+    def watch(execute, sql, params, many, context):
+        texts.extend([sql] if not sql.startswith("NOTIFY") else [])  # the sequencer is woken now and then
+        return execute(sql, params, many, context)
+
+    with connections["default"].execute_wrapper(watch):
+        admit(agent, submission=submission(space, "The blue kettle stands in the cupboard.", source=source))
+    written = texts[next(number for number, text in enumerate(texts) if "tenants_quota" in text) :]
+    assert len(written) == 4, written
+    assert any('INSERT INTO "guard_voice"' in text for text in texts) is (source == "chat:new")
+
+
+def test_a_new_voice_is_noted_once(agent, space):
+    for text in ("The red kettle stands on the stove.", "The blue kettle stands in the cupboard."):
+        admitted(agent, space, text, source="chat:new")
+    with tenant_transaction():
+        assert Voice.objects.count() == 1
+
+
+def test_a_policy_that_is_missing_stops_admission(agent, space, tenant, superuser):
+    superuser.execute("UPDATE governance_space SET pii_policy_id = %s WHERE id = %s", [uuid4(), space.id])
+    with pytest.raises(Integrity):
+        admit(agent, submission=submission(space))

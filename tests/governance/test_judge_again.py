@@ -9,7 +9,7 @@ from audit.models import Entry
 from foundation.kernel.clock import now
 from foundation.kernel.models import WorkItem
 from foundation.kernel.principal import Role
-from foundation.kernel.problems import Conflict, RateLimited, Unavailable
+from foundation.kernel.problems import Conflict, RateLimited
 from foundation.kernel.scope import tenant_transaction
 from foundation.keyring import keys
 from foundation.rest.etags import etag
@@ -54,8 +54,8 @@ def broken(*_args, **_kwargs):
     raise MemoryError
 
 
-def away(*_args, **_kwargs):
-    raise Unavailable
+def away(plans, _meanwhile):
+    return [[] for _ in plans], False
 
 
 def late(self, documents, *_args, **_kwargs):
@@ -64,7 +64,7 @@ def late(self, documents, *_args, **_kwargs):
 
 PARTS = {
     "encoder": (lambda: type(embedder()), "embed", broken, "embedder-unavailable"),
-    "engine": (lambda: evidence, "_nearest", away, "evidence-unavailable"),
+    "engine": (lambda: evidence, "_all_nearest", away, "evidence-unavailable"),
     "guard": (lambda: judging, "judge_case", broken, "guard-unavailable"),
     "recognisers": (lambda: plain.MarkedRedactor, "redact_many", late, "pii-timeout"),
 }

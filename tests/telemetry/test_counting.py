@@ -72,12 +72,12 @@ def test_a_row_of_another_tenant_in_the_engines_answer_is_blocked_and_counted(he
     from foundation.search import postgres_engine
 
     here.memory()
-    real = postgres_engine._hits
+    real = postgres_engine._Query.hits
 
-    def foreign(rows, *more):
-        return real([(uuid4(), *row[1:]) for row in rows], *more)
+    def foreign(query, rows):
+        return real(query, [(uuid4(), *row[1:]) for row in rows])
 
-    monkeypatch.setattr(postgres_engine, "_hits", foreign)
+    monkeypatch.setattr(postgres_engine._Query, "hits", foreign)
     answer = here.agent.post("/v1/memories:search", {"query": "kettle"})
     assert (answer.status, answer.problem) == (500, "integrity")
     assert book.of(instruments.SEARCH_BLOCKED) == [(1, "engine")]
@@ -85,21 +85,13 @@ def test_a_row_of_another_tenant_in_the_engines_answer_is_blocked_and_counted(he
 
 
 def test_an_id_that_the_database_does_not_know_is_blocked_and_counted(here, book, monkeypatch):
-    from governance.services import search
+    from governance import opening
 
     here.memory()
-    monkeypatch.setattr(
-        search, "select", lambda model, *rest, **more: [] if model.__name__ == "MemCube" else real(model, *rest, **more)
-    )
+    monkeypatch.setattr(opening, "read", lambda places: opening.Read())
     answer = here.agent.post("/v1/memories:search", {"query": "kettle", "spaces": [here.space]})
     assert answer.status == 500
     assert book.of(instruments.SEARCH_BLOCKED) == [(1, "records")]
-
-
-def real(*args, **kwargs):
-    from foundation.kernel.rows import select
-
-    return select(*args, **kwargs)
 
 
 @pytest.mark.parametrize(

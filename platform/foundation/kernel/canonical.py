@@ -1,11 +1,13 @@
-"""Canonical JSON (RFC 8785), narrowed to what is signed here: no floats, integers below 2^53, ASCII keys."""
+"""Canonical JSON (RFC 8785), narrowed to what is signed here: no floats, integers below 2^53, ASCII keys. A UUID stands
+as its text, 36 characters in lower case."""
 
 from typing import Any
+from uuid import UUID
 
 import orjson
 
 _LIMIT = 2**53
-_PLAIN = {str, bool, type(None)}
+_PLAIN = {str, bool, type(None), UUID}
 
 
 class NotCanonical(ValueError):
@@ -34,7 +36,8 @@ def _check(value: Any) -> None:
             _check(item)
     elif isinstance(value, (list, tuple)):
         for item in value:
-            if type(item) not in _PLAIN:
+            kind = type(item)
+            if kind not in _PLAIN and not (kind is int and -_LIMIT < item < _LIMIT):
                 _check(item)
     else:
         raise NotCanonical(type(value).__name__)

@@ -3,13 +3,14 @@
 The relay's role sees ids, kinds, queues and due times of every tenant, and nothing else.
 """
 
+from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from uuid import UUID
 
-from django.db import connections, transaction
+from django.db import connections
 
 LEASE = timedelta(minutes=5)
 """How long a handed-out item may take to reach somebody who runs it. Who does claims it anew, for as long as he runs
@@ -76,11 +77,21 @@ def waiting_queues(queues: Collection[Queue] = EVERY) -> list[Queue]:
         return [Queue(name) for (name,) in cursor.fetchall()]
 
 
+def full(leases: Sequence[Lease], limit: int) -> bool:
+    """Whether a queue gave as many as are taken of it at once, so that more may be due."""
+    counts = Counter(lease.queue for lease in leases)
+    return any(count >= most_of(queue, limit) for queue, count in counts.items())
+
+
+def most_of(queue: Queue, limit: int) -> int:
+    return min(limit, HEAVY.get(queue, limit))
+
+
 def lease_queue(queue: Queue, limit: int) -> list[Lease]:
     """Lease up to `limit` due items of one queue, round-robin over the tenants that have any."""
-    most = min(limit, HEAVY.get(queue, limit))
+    most = most_of(queue, limit)
     values = {"queue": queue.value, "window": WINDOW, "limit": most, "last": _turns.last(queue)}
-    with transaction.atomic(using="relay"), connections["relay"].cursor() as cursor:
+    with connections["relay"].cursor() as cursor:
         cursor.execute(_LEASE, values | {"seconds": LEASE.total_seconds()})
         leases = [Lease(tenant, item, kind, queue, until) for tenant, item, kind, until in cursor.fetchall()]
     if leases:
@@ -91,7 +102,7 @@ def lease_queue(queue: Queue, limit: int) -> list[Lease]:
 def release(leases: Sequence[Lease]) -> None:
     """Give back what could not be handed out: it is due at once, unless somebody has it by now."""
     given = [[each.tenant_id for each in leases], [each.id for each in leases], [each.until for each in leases]]
-    with transaction.atomic(using="relay"), connections["relay"].cursor() as cursor:
+    with connections["relay"].cursor() as cursor:
         cursor.execute(_RELEASE, given)  # type: ignore[arg-type]
 
 

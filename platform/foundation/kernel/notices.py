@@ -12,7 +12,8 @@ def listen(alias: str, channel: str) -> None:
 
 
 def await_notice(alias: str, seconds: float) -> bool:
-    """Wait up to `seconds` for a notice on this thread's connection; whether one came."""
+    """Wait up to `seconds` for a notice on this thread's connection; whether one came. Those that came with it, or
+    since the last call, are answered too."""
     connection = connections[alias]
     connection.ensure_connection()
-    return any(True for _ in connection.connection.notifies(timeout=seconds, stop_after=1))
+    return bool(list(connection.connection.notifies(timeout=seconds, stop_after=1)))

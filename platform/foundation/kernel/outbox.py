@@ -9,30 +9,35 @@ without a word (it kills its process) is tried alone and ends the same way. What
 (`Unavailable`) waits for that part, however long it takes.
 """
 
+import json
 import logging
 import threading
 import time
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
 from django.db import connections
-from django.db.models import DurationField, F, Q
+from django.db.models import DurationField, F
 from django.db.models.functions import Greatest, Least, Now
 
+from foundation.kernel.closing import Part, close_with
 from foundation.kernel.ids import uuid7
-from foundation.kernel.leasing import EVERY, Queue, lease_due, release
+from foundation.kernel.leasing import EVERY, Lease, Queue, lease_due, release
 from foundation.kernel.models import WorkItem
 from foundation.kernel.problems import Unavailable
-from foundation.kernel.rows import insert
+from foundation.kernel.rows import execute, insert
 from foundation.kernel.scope import UnitOfWork, current_tenant, current_work, tenant_scope, tenant_transaction
 from foundation.kernel.watching import Begun, watch
 
 CHANNEL = "memwrit_work"
+LOAD = 16
+"""Items of a queue that are leased together."""
 MOST_ATTEMPTS = 12
 SLOW = Queue.SLOW
 CLAIM = timedelta(seconds=30)
@@ -41,6 +46,21 @@ SOONEST, LATEST = timedelta(seconds=2), timedelta(seconds=60)
 """When what a part is missing for is tried again."""
 LOST = "RunnerLost"
 Handler = Callable[[Sequence[dict[str, Any]]], None]
+
+_CLAIM = """
+WITH free AS MATERIALIZED (
+  SELECT id FROM kernel_workitem
+   WHERE tenant_id = %(tenant)s AND id = ANY(%(ids)s) AND kind = %(kind)s AND state = 'due'
+     AND (runner IS NULL OR due <= statement_timestamp()) ORDER BY id FOR UPDATE SKIP LOCKED),
+mine AS (
+  UPDATE kernel_workitem w SET runner = %(runner)s, due = statement_timestamp() + %(claim)s, attempts = attempts + 1
+    FROM free WHERE w.tenant_id = %(tenant)s AND w.id = free.id
+     AND (attempts = 0 OR %(alone)s AND attempts < %(most)s)
+  RETURNING w.id, ref, trace, created_at)
+SELECT free.id, mine.id IS NOT NULL, mine.id, ref, trace, created_at
+  FROM free LEFT JOIN mine USING (id) ORDER BY free.id
+"""
+_DONE = "DELETE FROM kernel_workitem WHERE tenant_id = %s AND id = ANY(%s)"
 
 log = logging.getLogger(__name__)
 _handlers: dict[str, Handler] = {}
@@ -67,20 +87,32 @@ def enqueue_many(
 ) -> list[UUID]:
     """Owe `kind` once for each of `refs`, at once unless `due` says when. Raises `ValueError` for a queue that nobody
     would work."""
-    work, into = current_work(), Queue(queue)
-    trace = watch().carry() or None
-    owed = {"kind": kind, "queue": into, "due": due, "trace": trace}
-    items = [WorkItem(id=uuid7(), ref=ref, **owed) for ref in refs]
+    items = owed(kind, refs, due=due, queue=queue)
     insert(items)
-    if not work.state.setdefault("nudges", False):
-        work.state["nudges"] = True
-        work.before_commit(_nudge)
     return [item.id for item in items]
 
 
-def run_due(limit: int = 16, queues: Collection[Queue] = EVERY) -> int:
+def owed(
+    kind: str, refs: Sequence[dict[str, Any]], *, due: datetime | None = None, queue: str = Queue.INDEX
+) -> list[WorkItem]:
+    """As `enqueue_many`; the items are the caller's to insert in this transaction, together with other rows."""
+    work, into = current_work(), Queue(queue)
+    fields = {"kind": kind, "queue": into, "due": due, "trace": watch().carry() or None}
+    if not work.state.setdefault("nudges", False):
+        work.state["nudges"] = True
+        work.before_commit(_nudge)
+    return [WorkItem(id=uuid7(), ref=ref, **fields) for ref in refs]
+
+
+def run_due(limit: int = LOAD, queues: Collection[Queue] = EVERY) -> int:
     """Lease and run up to `limit` due items of each queue, every tenant in its turn; returns how many were leased."""
     leases = lease_due(limit, queues)
+    run_leased(leases)
+    return len(leases)
+
+
+def run_leased(leases: Sequence[Lease]) -> None:
+    """Run what was leased, a tenant's items of one kind together."""
     groups: dict[tuple[UUID, str], list[UUID]] = defaultdict(list)
     for lease in leases:
         groups[lease.tenant_id, lease.kind].append(lease.id)
@@ -90,7 +122,6 @@ def run_due(limit: int = 16, queues: Collection[Queue] = EVERY) -> int:
     except BaseException:
         release(leases)  # those nobody claimed: else nothing takes them before their lease ends
         raise
-    return len(leases)
 
 
 def run_items(tenant_id: UUID, kind: str, ids: Sequence[UUID], *, until: float | None = None) -> None:
@@ -110,6 +141,28 @@ def waiting(tenant_id: UUID) -> int:
     """How many items the tenant is still owed (dead ones not counted)."""
     with tenant_scope(tenant_id), tenant_transaction():
         return WorkItem.objects.filter(state=WorkItem.State.DUE).count()
+
+
+def settle() -> None:
+    """Make the running items' end part of the open transaction, for a handler whose last one it is: what it did, and
+    that it is done, are one then. Where nothing runs, nothing happens."""
+    if (run := _running.get()) is not None:
+        _done(run.ids)
+        current_work().after_commit(run.settle)
+
+
+class _Run:
+    """Items at which a handler is."""
+
+    def __init__(self, ids: Sequence[UUID]) -> None:
+        self.ids = ids
+        self.settled = False
+
+    def settle(self) -> None:
+        self.settled = True
+
+
+_running: ContextVar[_Run | None] = ContextVar("running", default=None)
 
 
 @dataclass(slots=True)
@@ -137,8 +190,7 @@ def _attempt(kind: str, claim: _Claim, ids: Sequence[UUID]) -> bool:
     """Run the items. Whether that settled them: done, put off, or left to their part's return."""
     try:
         with watch().running(kind, [claim.begun[item_id] for item_id in ids]):
-            _handlers[kind]([claim.refs[item_id] for item_id in ids])
-            _done(ids)
+            _handle(kind, ids, [claim.refs[item_id] for item_id in ids])
     except Unavailable:
         log.warning("work waits for a part that is away: kind=%s items=%d", kind, len(ids))
         _await(ids)
@@ -151,6 +203,16 @@ def _attempt(kind: str, claim: _Claim, ids: Sequence[UUID]) -> bool:
     for item_id in ids:
         del claim.refs[item_id]
     return True
+
+
+def _handle(kind: str, ids: Sequence[UUID], refs: Sequence[dict[str, Any]]) -> None:
+    token = _running.set(run := _Run(ids))
+    try:
+        _handlers[kind](refs)
+    finally:
+        _running.reset(token)
+    if not run.settled:
+        _done(ids)
 
 
 @contextmanager
@@ -173,20 +235,17 @@ def _claimed(kind: str, ids: Sequence[UUID]) -> Iterator[_Claim]:
 
 def _claim(kind: str, ids: Sequence[UUID]) -> _Claim:
     """Take what is free. Of several items those that were begun before are left, to be run alone."""
-    runner, free = uuid4(), Q(runner=None) | Q(due__lte=Now())
-    with tenant_transaction():
-        items = WorkItem.objects.filter(free, id__in=ids, kind=kind, state=WorkItem.State.DUE).order_by("id")
-        found = list(items.select_for_update(skip_locked=True))
-        mine = [item for item in found if not item.attempts or len(ids) == 1]
-        worn = [item.id for item in mine if item.attempts >= MOST_ATTEMPTS]
-        if worn:
-            WorkItem.objects.filter(id__in=worn).update(state=WorkItem.State.DEAD, failure=LOST, runner=None)
-        refs = {item.id: item.ref for item in mine if item.id not in worn}
-        if refs:
-            fields = {"runner": runner, "due": Now() + CLAIM, "attempts": F("attempts") + 1}
-            WorkItem.objects.filter(id__in=refs).update(**fields)
-    begun = {item.id: Begun(item.id, item.trace or "", item.created_at) for item in mine}
-    return _Claim(runner, refs, [item.id for item in found if item not in mine], begun)
+    runner, alone = uuid4(), len(ids) == 1
+    with tenant_transaction() as work:
+        asked = {"tenant": work.tenant_id, "ids": list(ids), "kind": kind, "alone": alone}
+        found = execute(_CLAIM, asked | {"runner": runner, "claim": CLAIM, "most": MOST_ATTEMPTS})
+        left = [item_id for item_id, taken, *_ in found if not taken]
+        if alone and left:
+            WorkItem.objects.filter(id__in=left).update(state=WorkItem.State.DEAD, failure=LOST, runner=None)
+    mine = [row for item_id, taken, *row in found if taken]
+    refs = {item_id: json.loads(ref) for item_id, ref, _, _ in mine}
+    begun = {item_id: Begun(item_id, trace or "", owed_at) for item_id, _, trace, owed_at in mine}
+    return _Claim(runner, refs, [] if alone else left, begun)
 
 
 def _keep(tenant_id: UUID, runner: UUID, ended: threading.Event) -> None:
@@ -208,8 +267,8 @@ def _let_go(runner: UUID) -> None:
 
 
 def _done(ids: Sequence[UUID]) -> None:
-    with tenant_transaction():
-        WorkItem.objects.filter(id__in=ids).delete()
+    with tenant_transaction() as work:
+        execute(_DONE, [work.tenant_id, list(ids)])
 
 
 def _await(ids: Sequence[UUID]) -> None:
@@ -230,5 +289,5 @@ def _postpone(item_id: UUID, failure: str) -> None:
         WorkItem.objects.filter(id=item_id).update(runner=None, failure=failure[:64], due=due, state=state)
 
 
-def _nudge(work: UnitOfWork) -> None:
-    work.cursor.execute(f"NOTIFY {CHANNEL}")
+def _nudge(_: UnitOfWork) -> None:
+    close_with(Part((f"pg_notify('{CHANNEL}', '')",)))

@@ -46,8 +46,8 @@ class ShortLived(Generic[K, V]):
         """What is held of `names` and still young enough."""
         end = self.clock() - _USE_SECONDS
         with self._lock:
-            found = {name: self._held[name] for name in names if name in self._held}
-        return {name: value for name, (read_at, value) in found.items() if read_at > end}
+            found = [(name, held) for name in names if (held := self._held.get(name))]
+        return {name: value for name, (read_at, value) in found if read_at > end}
 
     def one(self, name: K) -> V | None:
         """As `get`, of one name; None where nothing is held."""

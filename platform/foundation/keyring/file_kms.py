@@ -92,9 +92,9 @@ class FileKms:
 
     def _shards(self, tenant: UUID) -> Shards:
         """The tenant's file as it is now; read only if it is not the one read before."""
-        stamp, known = _stamp(self._folder / f"{tenant}.epochs"), self._read_files.get([tenant])
-        if stamp and known and known[tenant][0] == stamp:
-            return known[tenant][1]
+        stamp, known = _stamp(f"{self._folder}/{tenant}.epochs"), self._read_files.one(tenant)
+        if stamp and known and known[0] == stamp:
+            return known[1]
         read_at = self._read_files.clock()
         with self._locked(tenant, shared=True) as path:
             stamp, shards = _stamp(path), _read(path)
@@ -118,7 +118,7 @@ class FileKms:
             raise KmsDown from error
 
 
-def _stamp(path: Path) -> Stamp | None:
+def _stamp(path: Path | str) -> Stamp | None:
     """What changes when the file is replaced; None without a file."""
     try:
         found = os.stat(path)

@@ -14,6 +14,7 @@ from django.db import InterfaceError, OperationalError
 
 from foundation.kernel.ids import uuid7
 from foundation.kernel.problems import Unavailable
+from foundation.kernel.rows import uuids
 from foundation.kernel.scope import current_tenant, tenant_transaction
 
 READER, ERASER = "keyring", "keyring_eraser"
@@ -52,7 +53,7 @@ def keys(ids: Collection[UUID], using: str = READER) -> list[Row]:
         cursor.execute(
             "SELECT id, shard, purpose, epoch, subjects, wrapped FROM keyring_key "
             "WHERE tenant_id = %s AND id = ANY(%s::uuid[])",
-            [current_tenant(), list(ids)],
+            [current_tenant(), uuids(ids)],
         )
         return as_rows(cursor.fetchall())
 
@@ -105,7 +106,7 @@ def insert(new: Sequence[Row], *, confirmed: bool = False) -> None:
         "shards": [row.shard for row in new],
         "purposes": [row.purpose for row in new],
         "epochs": [row.epoch for row in new],
-        "subjects": ["{" + ",".join(map(str, row.subjects)) + "}" for row in new],
+        "subjects": [uuids(row.subjects) for row in new],
         "wrapped": [row.wrapped for row in new],
     }
     with statements(READER) as cursor:

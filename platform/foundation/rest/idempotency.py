@@ -3,7 +3,10 @@
 `begin` leases the key in a transaction of its own; `complete`, called by the service inside the change's transaction,
 marks it done there, so effect and mark commit together or not at all. A crash leaves a lease, which runs out; where the
 database went away the lease is given back once it is there again. An attempt that outlives its lease and was overtaken
-fails in `complete`, and its change with it: nothing is done twice.
+fails at its change's end, and its change with it: nothing is done twice.
+
+Nobody waits until a lease is on the disk. A change that is there has its lease there too, for it was written before it;
+a lease that a crash of the database took has no change, for whoever held it finds no lease to mark done.
 """
 
 from __future__ import annotations
@@ -23,10 +26,11 @@ from django.db import DatabaseError, InterfaceError
 
 from foundation.kernel import clock
 from foundation.kernel.canonical import canonical
+from foundation.kernel.closing import Part, close_with
 from foundation.kernel.outbox import enqueue
 from foundation.kernel.principal import Principal
 from foundation.kernel.problems import IdempotencyMismatch, InProgress, Malformed
-from foundation.kernel.rows import execute, insert, select
+from foundation.kernel.rows import execute, first
 from foundation.kernel.scope import current_tenant, tenant_scope, tenant_transaction
 from foundation.keyring import keys
 from foundation.rest.models import IdempotencyKey
@@ -36,11 +40,15 @@ LIFE = timedelta(hours=24)
 LEASE = timedelta(seconds=60)
 FORGET = "rest.idempotency.forget"
 _DAY = "idempotency-day"
-_SAME_DAY = "SELECT 1 FROM rest_idempotencykey WHERE tenant_id = %s AND day = %s LIMIT 1"
+_MOST_TRIES = 8
+_SAME_DAY = "SELECT 1 FROM rest_idempotencykey d WHERE d.tenant_id = %s AND d.day = %s"
+_LEASE = f"""INSERT INTO rest_idempotencykey
+(id, tenant_id, scope, body, day, token, lease_until, created_at, resource_ids, statuses)
+VALUES (%s, %s, %s, %s, %s, %s, %s, %s, '{{}}', '{{}}') ON CONFLICT DO NOTHING RETURNING EXISTS ({_SAME_DAY})"""  # noqa: S608 — a constant
 _LEASED = "WHERE tenant_id = %s AND scope = %s AND token = %s AND status IS NULL"
 _GIVE_BACK = f"DELETE FROM rest_idempotencykey {_LEASED}"  # noqa: S608 — a constant
 _DONE = f"""UPDATE rest_idempotencykey SET status = %s, resource_ids = %s, statuses = %s
-{_LEASED} RETURNING id"""  # noqa: S608 — a constant
+{_LEASED} RETURNING true"""  # noqa: S608 — a constant
 _FORM = re.compile(r"[\x21-\x7e]{1,255}")
 
 
@@ -99,26 +107,54 @@ def begin(asked: Asked) -> Attempt | Done:
     Raises `InProgress` (409) while another request holds the lease, `IdempotencyMismatch` (422) for another body.
     """
     _settle()
-    scope, at = _scope(asked), clock.now()
-    day = at.date()
-    mine = IdempotencyKey(
-        scope=scope, body=_body(asked, day.isoformat()), day=day, token=uuid4(), lease_until=at + LEASE, created_at=at
+    mine = _new(asked)
+    with tenant_transaction(lasting=False):
+        for _ in range(_MOST_TRIES):
+            if begun := _leased(mine) or _found(asked, mine):
+                return begun
+    raise InProgress("Requests with this key come and go.", retry_after=1)
+
+
+def _new(asked: Asked) -> IdempotencyKey:
+    at = clock.now()
+    return IdempotencyKey(
+        scope=_scope(asked),
+        body=_body(asked, at.date().isoformat()),
+        day=at.date(),
+        token=uuid4(),
+        lease_until=at + LEASE,
+        created_at=at,
     )
-    with tenant_transaction():
+
+
+def _leased(mine: IdempotencyKey) -> Attempt | None:
+    """The lease of a key that nobody has. Whoever is the first of its day owes the day's forgetting."""
+    row = [mine.id, mine.tenant_id, mine.scope, mine.body, mine.day, mine.token, mine.lease_until, mine.created_at]
+    told = execute(_LEASE, [*row, mine.tenant_id, mine.day])
+    if not told:
+        return None
+    if told == [(False,)]:
         _owe_forgetting(mine)
-        insert([mine], ignore_conflicts=True)
-        (row,) = select(IdempotencyKey, "scope = %s", [scope], last="FOR UPDATE")
-        if row.token == mine.token:
-            return Attempt(scope, mine.token)
-        if at - row.created_at >= LIFE:
-            return _take_over(row, mine)
-        if not hmac.compare_digest(bytes(row.body), _body(asked, row.day.isoformat())):
-            raise IdempotencyMismatch
-        if row.status is not None:
-            return Done(row.status, tuple(row.resource_ids), tuple(row.statuses))
-        if at < row.lease_until <= at + 2 * LEASE:  # one beyond was given by a wrong clock, and may be overtaken
-            raise InProgress("A request with this key is being handled.", retry_after=1)
+    return Attempt(bytes(mine.scope), mine.token)
+
+
+def _found(asked: Asked, mine: IdempotencyKey) -> Attempt | Done | None:
+    """What stands under the key: None if it was given back meanwhile."""
+    if not execute(f"{_SAME_DAY} LIMIT 1", [mine.tenant_id, mine.day]):
+        _owe_forgetting(mine)
+    row = first(IdempotencyKey, "scope = %s", [mine.scope], last="FOR UPDATE")
+    if row is None:
+        return None
+    at = mine.created_at
+    if at - row.created_at >= LIFE:
         return _take_over(row, mine)
+    if not hmac.compare_digest(bytes(row.body), _body(asked, row.day.isoformat())):
+        raise IdempotencyMismatch
+    if row.status is not None:
+        return Done(row.status, tuple(row.resource_ids), tuple(row.statuses))
+    if at < row.lease_until <= at + 2 * LEASE:  # one beyond was given by a wrong clock, and may be overtaken
+        raise InProgress("A request with this key is being handled.", retry_after=1)
+    return _take_over(row, mine)
 
 
 def _take_over(row: IdempotencyKey, mine: IdempotencyKey) -> Attempt:
@@ -167,16 +203,21 @@ def complete(resource_id: UUID | Sequence[UUID], status: int, *, statuses: Seque
     """Mark the current request's key done, inside the transaction of its change. Without a key: nothing to do.
 
     Services call it beside their change. `status` is the answer's; for a batch, ids and `statuses` go item by item.
-    Raises `InProgress` when another attempt has overtaken this one, which undoes the change.
+    Where another attempt has overtaken this one, the transaction ends with `InProgress`, which undoes the change.
     """
     held = _attempt.get()
     if held is None:
         return
     ids = [resource_id] if isinstance(resource_id, UUID) else list(resource_id)
     with tenant_transaction() as work:
-        if not execute(_DONE, [status, ids, list(statuses), current_tenant(), held.scope, held.token]):
-            raise InProgress("Another request with this key went ahead.", retry_after=1)
+        values = [status, ids, list(statuses), current_tenant(), held.scope, held.token]
+        close_with(Part(("EXISTS (SELECT FROM {})",), _require_lease, writes=_DONE, values=values))
         work.after_commit(lambda: setattr(held, "completed", True))
+
+
+def _require_lease(standing: bool) -> None:
+    if not standing:
+        raise InProgress("Another request with this key went ahead.", retry_after=1)
 
 
 def forget_day(day: str) -> None:
@@ -188,9 +229,8 @@ def forget_day(day: str) -> None:
 
 
 def _owe_forgetting(mine: IdempotencyKey) -> None:
-    if not execute(_SAME_DAY, [current_tenant(), mine.day]):
-        due = mine.created_at.replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=2)
-        enqueue(FORGET, {"day": mine.day.isoformat()}, due=due, queue="retention")
+    due = mine.created_at.replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=2)
+    enqueue(FORGET, {"day": mine.day.isoformat()}, due=due, queue="retention")
 
 
 def _scope(asked: Asked) -> bytes:

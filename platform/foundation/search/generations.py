@@ -9,19 +9,25 @@ from collections.abc import Sequence
 from uuid import UUID, uuid4
 
 from foundation.kernel.clock import now
-from foundation.kernel.rows import execute
+from foundation.kernel.rows import execute, select
 from foundation.kernel.scope import current_work, tenant_transaction
 from foundation.search import models
 from foundation.search.engine import engine
-from foundation.search.port import Generation
+from foundation.search.port import Generation, StaleGeneration
 from foundation.search.sql import Clause, conjunction
 
 NOTHING_YET = UUID(int=0)
 """The token of a generation whose beacon is kept elsewhere, as long as nothing was ever put: empty is whole."""
 _State = models.Generation.State
 _LIVE = (_State.ACTIVE.value, _State.BUILDING.value, _State.DRAINING.value)
+_IS_LIVE = "state = ANY(%s)"
 _WHOLE = """SELECT g.number FROM search_generation g
 JOIN search_beacon b ON b.tenant_id = g.tenant_id AND b.id = g.token WHERE {where}"""
+
+_DEMANDED = """SELECT g.number, EXISTS (
+SELECT FROM search_beacon b WHERE b.tenant_id = g.tenant_id AND b.id = g.token)
+FROM search_generation g WHERE g.tenant_id = %s AND g.number = ANY(%s) AND g.state = ANY(%s)
+ORDER BY g.number FOR UPDATE OF g"""
 
 _ASKED = """SELECT g.number, g.embedder, g.dim, EXISTS (
 SELECT FROM search_beacon b WHERE b.tenant_id = g.tenant_id AND b.id = g.token)
@@ -57,9 +63,19 @@ def seen_whole(number: int) -> bool:
 
 
 def live() -> list[Generation]:
-    """The generations that are written to, the active one first."""
+    """The generations that are written to, the active one first. Opens or joins a transaction."""
     with tenant_transaction():
-        return [_value(row) for row in models.Generation.objects.filter(state__in=_LIVE).order_by("state", "number")]
+        return [_value(row) for row in _ordered()]
+
+
+def written_to() -> list[Generation]:
+    """The same, if one of them is active; else none. Inside a transaction."""
+    found = _ordered()
+    return [_value(row) for row in found] if found and found[0].state == _State.ACTIVE else []
+
+
+def _ordered() -> list[models.Generation]:
+    return select(models.Generation, _IS_LIVE, [list(_LIVE)], last="ORDER BY state, number")
 
 
 def find(number: int) -> models.Generation | None:
@@ -86,6 +102,18 @@ def lock() -> dict[int, models.Generation]:
         if found.keys() == locked.keys():
             return found
         locked = found
+
+
+def demand(numbers: Sequence[int]) -> set[int]:
+    """Lock these generations until the transaction ends, for who writes to them and to no other; returns which of them
+    were seen whole. What is begun meanwhile is not asked for here, and so needs no second look (`lock`).
+
+    Raises `StaleGeneration` if one of them is not live.
+    """
+    found = dict(execute(_DEMANDED, [current_work().tenant_id, list(numbers), list(_LIVE)]))
+    if found.keys() != set(numbers):
+        raise StaleGeneration
+    return {number for number, is_whole in found.items() if is_whole}
 
 
 def whole(numbers: Sequence[int]) -> set[int]:

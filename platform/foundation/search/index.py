@@ -114,9 +114,13 @@ def documents(entries: Sequence[Entry], into: Sequence[Generation] | None = None
 
 
 def written_to() -> list[Generation]:
-    """Every live generation, the active one first; the tenant's first is made if it has none."""
-    _active()
-    return generations.live()
+    """Every live generation, the active one first; the tenant's first is made if it has none. Inside a transaction or
+    outside one."""
+    with tenant_transaction():
+        if found := generations.written_to():
+            return found
+        _active()
+        return generations.live()
 
 
 def asked() -> Generation | None:

@@ -101,6 +101,7 @@ class Entry(TenantOwned):
     position = models.BigIntegerField(null=True)
     lex = SparseVectorField(null=True)
     vec = HalfVectorField(null=True)
+    stands = models.BooleanField(db_default=False)  # active, current, without end: four conditions in one
 
     class Meta:
         indexes = [models.Index(fields=["tenant_id", "space_id"], name="search_entry_space")]

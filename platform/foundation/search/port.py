@@ -5,7 +5,8 @@ a *plan* with hits, bounded by everything the plan says **before** anything is s
 `tenant_transaction`. An engine never decides who may see: its hits are ids, read again under policy by the caller.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import IntEnum, StrEnum
@@ -220,6 +221,10 @@ class SearchEngine(Protocol):
 
     def search(self, plan: Plan) -> list[Hit]:
         """The candidates of both arms, in no particular order."""
+
+    def searching(self, plans: Sequence[Plan]) -> AbstractContextManager[Iterator[list[Hit]]]:
+        """`search` for each of these plans of one generation, asked together. Inside the block they are under way, and
+        what the caller does before he reads the answers, in order, may go on beside them; he sends no statements."""
 
     def statistics(self, plan: Plan) -> Statistics:
         """What the plan's asker may know of the vocabulary."""

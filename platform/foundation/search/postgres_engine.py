@@ -4,14 +4,18 @@ For the embedded default and small deployments. Approximate indexes are left out
 GIN index on terms is never used (`&&` is not leakproof), and a graph index filters only after it has chosen.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from itertools import islice
 from typing import Any, TypeVar
 from uuid import UUID
 
 from foundation import telemetry
 from foundation.kernel.problems import Integrity, Unavailable
-from foundation.kernel.rows import execute
+from foundation.kernel.rows import execute, pipelined, sent
 from foundation.kernel.scope import current_work, tenant_transaction
 from foundation.search import generations, models, statistics
 from foundation.search.analysis import weigh, witnesses
@@ -48,9 +52,13 @@ _UPSERT = _INSERT.format(
 _STANDING = """SELECT id, revision, generation, collection, space_id, acl,
 CASE WHEN state = %s AND superseded_at = %s THEN lex::text END FROM search_entry WHERE {where} FOR UPDATE"""
 
-# The nearest by meaning alone: nothing of the words is read.
-_NEAREST = """SELECT tenant_id, record_id, version, NULL, -(vec <#> %s::halfvec) AS dense, session, position, NULL
-FROM search_entry WHERE vec IS NOT NULL AND {where} ORDER BY dense DESC, record_id, version LIMIT %s"""
+# The nearest by meaning alone: nothing of the words is read. As many as are wanted of whatever comes first already say
+# how near is near enough, so that few of the rest need to be put in order; without so many, everything is.
+_NEAREST = """WITH sample AS (SELECT -(vec <#> %s::halfvec) AS dense FROM search_entry WHERE {where} LIMIT 8 * %s),
+enough AS (SELECT dense FROM sample WHERE dense IS NOT NULL ORDER BY dense DESC OFFSET %s - 1 LIMIT 1)
+SELECT tenant_id, record_id, version, NULL, -(vec <#> %s::halfvec) AS dense, session, position, NULL FROM search_entry
+WHERE {where} AND -(vec <#> %s::halfvec) >= coalesce((SELECT dense FROM enough), '-Infinity')
+ORDER BY dense DESC, record_id, version LIMIT %s"""
 
 # The candidates are scored once, after every bound; each arm then names its best, which keep both their scores. Only of
 # those is told what each term and mark brought.
@@ -67,6 +75,23 @@ SELECT tenant_id, record_id, version, lexical, dense, best.session, best.positio
 _TOLD = "-(entry.lex <#> %s::sparsevec)"
 
 
+@dataclass(frozen=True, slots=True)
+class _Query:
+    """A plan's statement. `terms`: whose shares its rows tell, with those of the marks after them."""
+
+    statement: str
+    values: Sequence[Any]
+    terms: Sequence[int] = ()
+
+    def hits(self, rows: Sequence[tuple[Any, ...]]) -> list[Hit]:
+        """Raises `Integrity` for a foreign row."""
+        mine = current_work().tenant_id.int
+        if any(row[0].int != mine for row in rows):
+            telemetry.record(instruments.SEARCH_BLOCKED, 1, telemetry.Where.ENGINE)
+            raise Integrity("The search engine answered with another tenant's row.")
+        return [_hit(row, self.terms) for row in rows]
+
+
 class PostgresEngine:
     """`SearchEngine` on the tables of `models`, in the caller's tenant transaction."""
 
@@ -74,8 +99,11 @@ class PostgresEngine:
     scrub_after = None
 
     def put(self, documents: Sequence[Document]) -> int:
-        live = generations.lock()
-        self._demand_live({document.generation for document in documents}, live)
+        if not documents:
+            return 0
+        numbers = {document.generation for document in documents}
+        if unsure := numbers - generations.demand(sorted(numbers)):
+            self._demand_whole(*unsure)  # who waited for a lock may have seen a beacon of before
         return sum(self._write([row_of(document) for document in chunk]) for chunk in _chunks(documents))
 
     def remove(self, keys: Sequence[Key]) -> None:
@@ -96,10 +124,22 @@ class PostgresEngine:
             self._empty(list(retired.values_list("number", flat=True)))
 
     def search(self, plan: Plan) -> list[Hit]:
+        query = self._query(plan)
+        return query.hits(execute(query.statement, query.values)) if query else []
+
+    @contextmanager
+    def searching(self, plans: Sequence[Plan]) -> Iterator[Iterator[list[Hit]]]:
+        queries = [self._query(plan) for plan in plans]
+        with pipelined():
+            asked = [query and (query, sent(query.statement, query.values)) for query in queries]
+            yield (each[0].hits(each[1]()) if each else [] for each in asked)
+
+    def _query(self, plan: Plan) -> _Query | None:
+        """None where nothing can be found."""
         if not generations.seen_whole(plan.generation):
             self._demand_whole(plan.generation)
         if plan.spaces is not None and not plan.spaces:
-            return []
+            return None
         where = conjunction([*permitted(plan, "search_entry"), *standing(plan), *asked_for(plan)])
         if not plan.terms:
             return _nearest(plan, where)
@@ -109,7 +149,7 @@ class PostgresEngine:
         told = [*({term: weights[term]} for term in terms), *_sought(plan)]
         statement = _SEARCH.format(where=where.sql, each=", ".join([_TOLD] * len(told)))
         values = [sparse(weights), dense(plan.vector), *where.values, plan.depth, plan.depth, *map(sparse, told)]
-        return _hits(execute(statement, values), terms)
+        return _Query(statement, values, terms)
 
     def statistics(self, plan: Plan) -> Statistics:
         return statistics.past(plan) if plan.in_the_past else statistics.present(plan)
@@ -146,11 +186,6 @@ class PostgresEngine:
     def ready(self, generation: Generation) -> bool:
         return generation.number in generations.whole([generation.number])
 
-    def _demand_live(self, numbers: set[int], live: Mapping[int, models.Generation]) -> None:
-        if not numbers <= live.keys():
-            raise StaleGeneration
-        self._demand_whole(*numbers)
-
     def _demand_whole(self, *numbers: int) -> None:
         if not generations.whole(numbers).issuperset(numbers):
             raise Unavailable("The search index is being rebuilt.", retry_after=RETRY_AFTER)
@@ -164,7 +199,10 @@ class PostgresEngine:
         written = [row for row in newest.values() if row.id not in stood or stood[row.id][0] < row.revision]
         if not written:
             return 0
-        execute_each(_UPSERT, [row.values for row in written])
+        if len(written) == 1:
+            execute(_UPSERT, written[0].values)
+        else:
+            execute_each(_UPSERT, [row.values for row in written])
         taken = [share for row in written if row.id in stood and (share := stood[row.id][1])]
         statistics.change(current_work().tenant_id, [row.share for row in written if row.share], taken)
         return len(written)
@@ -187,11 +225,12 @@ def _sought(plan: Plan) -> list[dict[int, float]]:
     return [dict.fromkeys(plan.marks.speakers, 1.0), asks]
 
 
-def _nearest(plan: Plan, where: Clause) -> list[Hit]:
+def _nearest(plan: Plan, where: Clause) -> _Query | None:
     if plan.vector is None:
-        return []
-    values = [dense(plan.vector), *where.values, plan.depth]
-    return _hits(execute(_NEAREST.format(where=where.sql), values))
+        return None
+    asked, most = dense(plan.vector), plan.depth
+    values = [asked, *where.values, most, most, asked, *where.values, asked, most]
+    return _Query(_NEAREST.format(where=where.sql), values)
 
 
 def _stood(ids: Sequence[UUID]) -> dict[UUID, tuple[int, Share | None]]:
@@ -202,15 +241,6 @@ def _stood(ids: Sequence[UUID]) -> dict[UUID, tuple[int, Share | None]]:
         row: (revision, Share(number, collection, space, tuple(acl), terms_in(lex)) if lex else None)
         for row, revision, number, collection, space, acl, lex in rows
     }
-
-
-def _hits(rows: Sequence[tuple[Any, ...]], terms: Sequence[int] = ()) -> list[Hit]:
-    """`terms`: whose shares are told, with those of the marks after them. Raises `Integrity` for a foreign row."""
-    mine = current_work().tenant_id.int
-    if any(row[0].int != mine for row in rows):
-        telemetry.record(instruments.SEARCH_BLOCKED, 1, telemetry.Where.ENGINE)
-        raise Integrity("The search engine answered with another tenant's row.")
-    return [_hit(row, terms) for row in rows]
 
 
 def _hit(row: tuple[Any, ...], terms: Sequence[int]) -> Hit:

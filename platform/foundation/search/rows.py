@@ -37,6 +37,7 @@ COLUMNS = {
     "session": "bytea",
     "lex": "sparsevec",
     "vec": "halfvec",
+    "stands": "boolean",
 }
 REMOVED = "removed"
 # Open ends of ranges. Not NULL, and not PostgreSQL's infinity, which Python cannot read back.
@@ -97,6 +98,7 @@ def row_of(document: Document) -> Row:
         document.group,
         sparse(document.terms),
         dense(document.vector),
+        document.counted and document.valid_to is None and document.expires_at is None,
     )
     terms = frozenset(document.terms)
     share = Share(generation, collection, document.space_id, document.acl, terms) if document.counted else None
@@ -120,6 +122,7 @@ def tombstone(tenant_id: UUID, generation: int, key: Key) -> Row:
         "labels": [],
         "acl": [],
         "subjects": [],
+        "stands": False,
     }
     return Row(row, key.revision, tuple(kept.get(column) for column in COLUMNS), None)
 

@@ -43,14 +43,19 @@ def permitted(plan: Plan, table: str) -> list[Clause]:
 def standing(plan: Plan) -> list[Clause]:
     """What stood then: active, not expired, valid at `as_of`, and known at `known_at` (or current)."""
     valid_at = plan.as_of or plan.at
-    clauses = [
+    since = [Clause("valid_from <= %s", [valid_at])]
+    if plan.known_at is not None:
+        since.append(Clause("recorded_at <= %s", [plan.known_at]))
+    until = [
         Clause("state = %s", [ACTIVE]),
         Clause("expires_at > %s", [plan.at]),
-        Clause("valid_from <= %s", [valid_at]),
         Clause("valid_to > %s", [valid_at]),
+        *_not_superseded(plan),
     ]
-    known = [] if plan.known_at is None else [Clause("recorded_at <= %s", [plan.known_at])]
-    return [*clauses, *known, *_not_superseded(plan)]
+    return [
+        *since,
+        Clause(f"(stands OR ({' AND '.join(each.sql for each in until)}))", [v for c in until for v in c.values]),
+    ]
 
 
 def _not_superseded(plan: Plan) -> list[Clause]:

@@ -5,11 +5,11 @@ today's vocabulary must not show in the scores of a question about the past.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
-from foundation.kernel.rows import execute
+from foundation.kernel.rows import execute, texts
 from foundation.search.port import Plan, Statistics
 from foundation.search.rows import Share, counter_id, scope_id, sparse
 from foundation.search.sql import Clause, conjunction, permitted, standing
@@ -20,11 +20,13 @@ _FREQUENCIES = "SELECT id, documents FROM search_counter WHERE {where}"
 _COUNTED_NOW = "SELECT count(*), ARRAY[{each}]::bigint[] FROM search_entry WHERE {where}"
 _HOLDS = "count(*) FILTER (WHERE lex <#> %s::sparsevec < 0)"
 
-_SCOPES = """INSERT INTO search_scope (id, tenant_id, generation, collection, space_id, acl, documents)
-VALUES (%s, %s, %s, %s, %s, %s::text[], %s)
-ON CONFLICT (tenant_id, id) DO UPDATE SET documents = search_scope.documents + EXCLUDED.documents"""
-
-_COUNTERS = """INSERT INTO search_counter (id, tenant_id, scope_id, documents)
+_CHANGE = """WITH scopes AS (
+INSERT INTO search_scope (tenant_id, id, generation, collection, space_id, acl, documents)
+SELECT %s, id, generation, collection, space_id, acl::text[], documents
+FROM unnest(%s::uuid[], %s::int[], %s::text[], %s::uuid[], %s::text[], %s::bigint[])
+  AS change (id, generation, collection, space_id, acl, documents)
+ON CONFLICT (tenant_id, id) DO UPDATE SET documents = search_scope.documents + EXCLUDED.documents)
+INSERT INTO search_counter (id, tenant_id, scope_id, documents)
 SELECT id, %s, scope_id, documents FROM unnest(%s::uuid[], %s::uuid[], %s::bigint[]) AS change (id, scope_id, documents)
 ON CONFLICT (tenant_id, id) DO UPDATE SET documents = search_counter.documents + EXCLUDED.documents"""
 
@@ -41,8 +43,8 @@ def change(tenant_id: UUID, added: Iterable[Share], taken: Iterable[Share]) -> N
             documents[scope] += step
             for term in share.terms:
                 terms[scope, term] += step
-    _write_scopes(tenant_id, scopes, documents)
-    _write_counters(tenant_id, terms)
+    if scopes:
+        execute(_CHANGE, [tenant_id, *_of_scopes(scopes, documents), tenant_id, *_of_counters(terms)])
 
 
 def present(plan: Plan) -> Statistics:
@@ -87,15 +89,19 @@ def _counters(ids: Sequence[UUID]) -> list[tuple[Any, ...]]:
     return execute(_FREQUENCIES.format(where=where.sql), where.values) if ids else []
 
 
-def _write_scopes(tenant_id: UUID, scopes: dict[UUID, Share], documents: Counter[UUID]) -> None:
-    for scope in sorted(scopes):
-        share = scopes[scope]
-        values = [scope, tenant_id, share.generation, share.collection, share.space_id, list(share.acl)]
-        execute(_SCOPES, [*values, documents[scope]])
+def _of_scopes(scopes: Mapping[UUID, Share], documents: Mapping[UUID, int]) -> list[list[Any]]:
+    """Columns of the scopes, by id; each set of roles as PostgreSQL's literal of it."""
+    changed = [(id_, scopes[id_]) for id_ in sorted(scopes)]
+    return [
+        [id_ for id_, _ in changed],
+        [share.generation for _, share in changed],
+        [share.collection for _, share in changed],
+        [share.space_id for _, share in changed],
+        [texts(share.acl) for _, share in changed],
+        [documents[id_] for id_, _ in changed],
+    ]
 
 
-def _write_counters(tenant_id: UUID, terms: Counter[tuple[UUID, int]]) -> None:
+def _of_counters(terms: Mapping[tuple[UUID, int], int]) -> list[list[Any]]:
     changed = [(counter_id(scope, term), scope, step) for (scope, term), step in terms.items() if step]
-    if changed:
-        ids, scopes, steps = (list(column) for column in zip(*changed, strict=True))
-        execute(_COUNTERS, [tenant_id, ids, scopes, steps])
+    return [list(column) for column in zip(*changed, strict=True)] if changed else [[], [], []]

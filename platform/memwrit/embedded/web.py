@@ -3,6 +3,7 @@ request, which would wait for them."""
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import subprocess
@@ -14,6 +15,8 @@ from foundation.rest.shedding import Shed
 from memwrit import health, telemetry
 
 log = logging.getLogger("memwrit.web")
+YOUNG = 10_000
+"""Objects made after which the youngest are looked through for garbage: about ten requests' worth."""
 
 
 def on_starting(server: Any) -> None:
@@ -58,4 +61,13 @@ def warm() -> None:
     except Exception as error:
         log.warning("a model was not loaded: %s", type(error).__name__)
     finally:
+        _settle()
         health.warm.set()
+
+
+def _settle() -> None:
+    """What was loaded stays: cyclic garbage is looked for only among what came later, and not after every few requests'
+    worth of it."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(YOUNG)

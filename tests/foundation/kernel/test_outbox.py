@@ -218,6 +218,58 @@ def test_nothing_is_begun_when_time_is_up_and_what_is_left_is_due(tenant, handle
     assert [(each.runner, each.due <= now()) for each in items(kind)] == [(None, True)] * 2
 
 
+def test_a_handler_can_settle_its_items_in_its_own_last_transaction(tenant, handled):
+    kind, _ = handled
+    ids, left = [owe(kind, n=n) for n in range(2)], []
+
+    @outbox.handles(kind)
+    def settles(refs):
+        with tenant_transaction():
+            outbox.settle()
+        left.append(len(items(kind)))
+
+    outbox.run_items(tenant, kind, ids)
+    assert left == [0], "both at once, before the handler returned"
+
+
+def test_items_whose_settling_was_undone_are_tried_again(tenant, handled):
+    kind, _ = handled
+    item = owe(kind, n=1)
+
+    @outbox.handles(kind)
+    def fails(refs):
+        with tenant_transaction():
+            outbox.settle()
+            raise RuntimeError
+
+    outbox.run_items(tenant, kind, [item])
+    (left,) = items(kind)
+    assert (left.attempts, left.state, left.failure) == (1, "due", "RuntimeError")
+
+
+def test_nothing_is_settled_where_nothing_runs(tenant, handled):
+    kind, _ = handled
+    owe(kind, n=1)
+    with tenant_transaction():
+        outbox.settle()
+    assert len(items(kind)) == 1
+
+
+@pytest.mark.parametrize(("owed", "more"), [(3, False), (4, True)])
+def test_a_full_load_says_that_more_may_be_due(tenant, handled, superuser, owed, more):
+    superuser.execute("DELETE FROM kernel_workitem")  # what other tests left over
+    with tenant_transaction():
+        outbox.enqueue_many(handled[0], [{"n": n} for n in range(owed)])
+    assert leasing.full(leasing.lease_due(4), 4) is more
+
+
+def test_of_heavy_work_fewer_items_are_a_full_load(tenant, handled, superuser):
+    superuser.execute("DELETE FROM kernel_workitem")
+    with tenant_transaction():
+        outbox.enqueue_many(handled[0], [{"n": n} for n in range(9)], queue=outbox.SLOW)
+    assert leasing.full(leasing.lease_due(16), 16)
+
+
 @pytest.fixture
 def crowd(monkeypatch, tenant, handled, superuser):
     """Four tenants that have much waiting, and how many of them a lease serves."""

@@ -1,10 +1,12 @@
 """Scope, the unit of work and row-level security, on the real database as the application's role."""
 
+import os
+import socket
 import uuid
 
 import psycopg
 import pytest
-from django.db import connections
+from django.db import OperationalError, connections
 
 from foundation.kernel.models import WorkItem
 from foundation.kernel.outbox import enqueue
@@ -91,9 +93,11 @@ def test_last_statements_run_once_and_in_order(tenant):
         with tenant_transaction() as inner:
             assert inner is work
             inner.before_commit(lambda _: order.append("second"))
+        work.at_last(lambda _: order.append("last"))
+        work.before_commit(lambda _: order.append("third"))
         work.after_commit(lambda: order.append("committed"))
         assert order == []
-    assert order == ["first", "second", "committed"]
+    assert order == ["first", "second", "third", "last", "committed"]
 
 
 def test_an_abort_tells_that_its_outcome_is_known(tenant):
@@ -112,3 +116,59 @@ def test_a_snapshot_does_not_move(tenant):
             assert cursor.fetchone() == ("repeatable read",)
         assert before == WorkItem.objects.count() == 0
         assert current_work() is work
+
+
+def waits():
+    """Whether the open transaction's COMMIT waits for the disk."""
+    with connections["default"].cursor() as cursor:
+        cursor.execute("SHOW synchronous_commit")
+        return cursor.fetchone() == ("on",)
+
+
+@pytest.fixture
+def durable(tenant):
+    """The test's own cluster waits for no disk; this connection of it does."""
+    with connections["default"].cursor() as cursor:
+        cursor.execute("SET synchronous_commit = on")
+        yield
+        cursor.execute("RESET synchronous_commit")
+
+
+def test_only_what_need_not_last_is_not_waited_for(tenant, durable):
+    with tenant_transaction(lasting=False):
+        assert not waits()
+    with tenant_transaction():
+        assert waits()
+
+
+def test_what_need_not_last_lasts_with_what_it_joins(tenant, durable):
+    with tenant_transaction(), tenant_transaction(lasting=False):
+        assert waits()
+
+
+def test_a_transaction_began_when_the_database_says_so(tenant):
+    with tenant_transaction() as work, connections["default"].cursor() as cursor:
+        cursor.execute("SELECT now()")
+        assert cursor.fetchone() == (work.began,)
+
+
+def hang_up(connection, _):
+    """The network goes: the server has said nothing."""
+    with socket.socket(fileno=os.dup(connection.pgconn.socket)) as line:
+        line.shutdown(socket.SHUT_RDWR)
+
+
+def end(connection, superuser):
+    """The server ends the connection, and says so."""
+    superuser.execute("SELECT pg_terminate_backend(%s)", [connection.info.backend_pid])
+
+
+@pytest.mark.parametrize("lose", [hang_up, end])
+def test_a_transaction_on_a_lost_connection_does_not_begin_and_the_next_one_does(tenant, superuser, lose):
+    with tenant_transaction():
+        pass
+    lose(connections["default"].connection, superuser)
+    with pytest.raises(OperationalError), tenant_transaction():
+        raise AssertionError("it began")
+    with tenant_transaction():
+        assert WorkItem.objects.count() == 0

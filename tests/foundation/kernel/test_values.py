@@ -25,6 +25,11 @@ def test_canonical_json_equals_rfc8785(value):
     assert canonical(value) == rfc8785.dumps(value)
 
 
+def test_a_uuid_stands_as_its_text():
+    one = uuid7()
+    assert canonical([one, {"id": [one]}]) == canonical([str(one), {"id": [str(one)]}])
+
+
 @given(values)
 def test_canonical_json_reads_back(value):
     assert json.loads(canonical(value)) == value

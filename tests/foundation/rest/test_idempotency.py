@@ -126,9 +126,9 @@ def test_many_at_once_have_one_effect(tenant, caller):
     assert 201 in told
 
 
-def asked(tenant, body=b"{}"):
+def asked(tenant, body=b"{}", key="k-1"):
     principal = probe.Principal(probe.UUID(int=7), tenant, probe.PrincipalKind.SERVICE, probe.Role.ADMIN)
-    return idempotency.Asked(principal, "POST", "v1/things", "/v1/things", "k-1", body)
+    return idempotency.Asked(principal, "POST", "v1/things", "/v1/things", key, body)
 
 
 def test_a_second_request_meanwhile_is_told_so(tenant):
@@ -136,6 +136,53 @@ def test_a_second_request_meanwhile_is_told_so(tenant):
     with pytest.raises(InProgress) as told:
         idempotency.begin(asked(tenant))
     assert told.value.retry_after
+
+
+def test_a_key_that_is_given_back_just_then_is_leased(tenant, monkeypatch):
+    """Between meeting another's lease and looking at it, the other may give it back."""
+    held, found = idempotency.begin(asked(tenant)), idempotency._found
+
+    def late(*arguments):
+        monkeypatch.setattr(idempotency, "_found", found)
+        idempotency.execute(idempotency._GIVE_BACK, [tenant, held.scope, held.token])
+        return found(*arguments)
+
+    monkeypatch.setattr(idempotency, "_found", late)
+    begun = idempotency.begin(asked(tenant))
+    assert isinstance(begun, idempotency.Attempt)
+    assert [row.token for row in rows()] == [begun.token]
+
+
+def test_a_key_that_keeps_coming_and_going_is_in_progress(tenant, monkeypatch):
+    idempotency.begin(asked(tenant))
+    monkeypatch.setattr(idempotency, "_found", lambda *_: None)
+    with pytest.raises(InProgress):
+        idempotency.begin(asked(tenant))
+
+
+def test_a_lease_is_taken_by_one_statement_and_owes_its_days_forgetting_once(tenant):
+    texts = []
+
+    def watch(execute, sql, params, many, context):
+        texts.append(sql)
+        return execute(sql, params, many, context)
+
+    idempotency.begin(asked(tenant))
+    with connections["default"].execute_wrapper(watch):
+        idempotency.begin(asked(tenant, key="k-2"))
+    assert len(texts) == 1
+    with tenant_transaction():
+        assert WorkItem.objects.filter(kind=idempotency.FORGET).count() == 1
+
+
+def test_a_key_taken_over_on_a_day_of_its_own_owes_that_days_forgetting(tenant):
+    idempotency.begin(asked(tenant))
+    with clock.frozen(clock.now() + timedelta(days=3)):
+        idempotency.begin(asked(tenant))
+    with tenant_transaction():
+        days = {item.ref["day"] for item in WorkItem.objects.filter(kind=idempotency.FORGET)}
+    assert len(days) == 2
+    assert rows()[0].day.isoformat() == max(days)
 
 
 def test_a_crash_locks_a_key_for_a_lease_and_no_longer(tenant):

@@ -11,7 +11,7 @@ that the graph is walked, which may miss some.
 
 import threading
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
@@ -33,6 +33,8 @@ MOST = 10_000  # a page of OpenSearch's
 COMPARED = 10_000  # the most neighbours it can be asked for
 ASKERS = 512
 VOCABULARY = 20_000
+TOGETHER = 32
+"""Questions of one request."""
 NINE_BITS = 0.004  # what `rank_features` may be off by
 
 
@@ -86,45 +88,84 @@ class Vocabulary:
                 self._known.popitem(last=False)
 
 
+@dataclass(frozen=True, slots=True)
+class _Guess:
+    """A question with what is known of its vocabulary before it is counted."""
+
+    plan: Plan
+    within: query.Clause
+    view: bytes
+    weights: Mapping[int, float]
+    documents: int | None
+
+    @classmethod
+    def of(cls, place: Place, plan: Plan, vocabulary: Vocabulary) -> "_Guess":
+        within = query.counted(plan, place.tenant_id, place.build)
+        view = orjson.dumps(within)
+        guessed = None if plan.in_the_past else vocabulary.guess(view, plan.terms)
+        known = None if plan.in_the_past else vocabulary.documents(view)
+        if known is None and not plan.terms:
+            known = 0  # there are no words to ask for afterwards, and few is what most askers may see
+        weights = weigh(plan.terms, guessed.documents, guessed.frequencies) if guessed else {}
+        return cls(plan, within, view, weights, known)
+
+    def asked(self, place: Place) -> dict[str, query.Clause]:
+        beacon = query.whole(place.tenant_id, place.build)
+        arms = _arms(place, self.plan, self.weights, self.documents)
+        return {"beacon": beacon, **_counting(self.within, self.plan), **arms}
+
+    def good(self, found: Statistics, weights: Mapping[int, float]) -> set[str]:
+        """The arms that may stand as they were asked: the guess was near enough to what was counted."""
+        enough = self.documents is not None and _neighbours(self.plan, self.documents) >= _neighbours(
+            self.plan, found.documents
+        )
+        return {name for name, is_good in (("words", _near(self.weights, weights)), ("meaning", enough)) if is_good}
+
+
 def statistics(node: Connection, place: Place, plan: Plan) -> Statistics:
     """Counted now."""
     within = query.counted(plan, place.tenant_id, place.build)
-    return _counted(_ask(node, place, _counting(within, plan)), plan)
+    return _counted(_ask(node, place, [_counting(within, plan)])[0], plan)
 
 
-def search(node: Connection, place: Place, plan: Plan, vocabulary: Vocabulary) -> list[Hit]:
-    """Each arm's best by exact scores. Raises `Unavailable` unless the whole content was asked."""
-    found, arms = _asked(node, place, plan, vocabulary)
-    weights = weigh(plan.terms, found.documents, found.frequencies)
-    late = {name: arm for name, arm in _arms(place, plan, weights, found.documents).items() if name not in arms}
-    arms |= _ask(node, place, late)
+def search_each(node: Connection, place: Place, plans: Sequence[Plan], vocabulary: Vocabulary) -> Iterator[list[Hit]]:
+    """For each plan each arm's best by exact scores. Raises `Unavailable` unless the whole content was asked."""
+    for at in range(0, len(plans), TOGETHER):
+        yield from _together(node, place, plans[at : at + TOGETHER], vocabulary)
+
+
+def _together(node: Connection, place: Place, plans: Sequence[Plan], vocabulary: Vocabulary) -> Iterator[list[Hit]]:
+    guesses = [_Guess.of(place, plan, vocabulary) for plan in plans]
+    answered = _ask(node, place, [guess.asked(place) for guess in guesses])
+    found = [_found(place, *each, vocabulary) for each in zip(guesses, answered, strict=True)]
+    weights = [weigh(plan.terms, one.documents, one.frequencies) for plan, one in zip(plans, found, strict=True)]
+    good = [guess.good(one, own) for guess, one, own in zip(guesses, found, weights, strict=True)]
+    late = _ask(
+        node,
+        place,
+        [
+            {name: arm for name, arm in _arms(place, plan, own, one.documents).items() if name not in stands}
+            for plan, own, one, stands in zip(plans, weights, found, good, strict=True)
+        ],
+    )
+    for plan, own, stands, first, then in zip(plans, weights, good, answered, late, strict=True):
+        yield _merged(place, plan, own, {name: first[name] for name in stands if name in first} | then)
+
+
+def _found(place: Place, guess: _Guess, answers: Mapping[str, Answer], vocabulary: Vocabulary) -> Statistics:
+    if not place.empty and _number(answers["beacon"]) != 1:
+        raise Unavailable("The search index is being rebuilt.", retry_after=RETRY_AFTER)
+    found = _counted(answers, guess.plan)
+    if not guess.plan.in_the_past:
+        vocabulary.learn(guess.view, found)
+    return found
+
+
+def _merged(place: Place, plan: Plan, weights: Mapping[int, float], arms: Mapping[str, Answer]) -> list[Hit]:
     vector = None if plan.vector is None else halved(plan.vector)
     wanted = weights.keys() | plan.marks.all
     words, meaning = _hits(arms.get("words")), _hits(arms.get("meaning"))
     return _best(candidates(words, meaning, place.tenant_id, wanted, vector), weights, plan)
-
-
-def _asked(node: Connection, place: Place, plan: Plan, vocabulary: Vocabulary) -> tuple[Statistics, dict[str, Answer]]:
-    """The statistics, and the answers of the arms that could be asked beside the counting, on a good guess."""
-    within = query.counted(plan, place.tenant_id, place.build)
-    view = orjson.dumps(within)
-    guessed = None if plan.in_the_past else vocabulary.guess(view, plan.terms)
-    known = None if plan.in_the_past else vocabulary.documents(view)
-    if known is None and not plan.terms:
-        known = 0  # there are no words to ask for afterwards, and few is what most askers may see
-    guess = weigh(plan.terms, guessed.documents, guessed.frequencies) if guessed else {}
-    asked = {"beacon": query.whole(place.tenant_id, place.build), **_counting(within, plan)}
-    answers = _ask(node, place, asked | _arms(place, plan, guess, known))
-    if not place.empty and _number(answers["beacon"]) != 1:
-        raise Unavailable("The search index is being rebuilt.", retry_after=RETRY_AFTER)
-    found = _counted(answers, plan)
-    if not plan.in_the_past:
-        vocabulary.learn(view, found)
-    good = {
-        "words": _near(guess, weigh(plan.terms, found.documents, found.frequencies)),
-        "meaning": known is not None and _neighbours(plan, known) >= _neighbours(plan, found.documents),
-    }
-    return found, {name: answers[name] for name in good if good[name] and name in answers}
 
 
 def _arms(place: Place, plan: Plan, weights: Mapping[int, float], documents: int | None) -> dict[str, query.Clause]:
@@ -163,18 +204,20 @@ def _size(plan: Plan) -> int:
     return min(plan.depth + SPARE, MOST)
 
 
-def _ask(node: Connection, place: Place, asked: Mapping[str, query.Clause]) -> dict[str, Answer]:
-    """The answers of one `_msearch` by the names of what was asked, each of them whole; nothing asked, none."""
-    if not asked:
-        return {}
+def _ask(node: Connection, place: Place, asked: Sequence[Mapping[str, query.Clause]]) -> list[dict[str, Answer]]:
+    """For each of `asked` the answers by name, each of them whole, by one `_msearch`; what is asked twice goes once."""
     how = orjson.OPT_APPEND_NEWLINE | orjson.OPT_SERIALIZE_NUMPY
     head = orjson.dumps({"index": place.index, "routing": place.tenant_id.hex, "ignore_unavailable": True}, option=how)
-    body = b"".join(part for each in asked.values() for part in (head, orjson.dumps(each, option=how)))
-    answer = node.call("POST", "/_msearch", body=body)
+    named = [{name: orjson.dumps(clause, option=how) for name, clause in each.items()} for each in asked]
+    bodies = list(dict.fromkeys(body for each in named for body in each.values()))
+    if not bodies:
+        return [{} for _ in asked]
+    answer = node.call("POST", "/_msearch", body=b"".join(part for body in bodies for part in (head, body)))
     answers = told(answer, "responses") if answer is not None else None
-    if not isinstance(answers, list) or len(answers) != len(asked):
+    if not isinstance(answers, list) or len(answers) != len(bodies):
         raise Nonsense
-    return {name: whole(each) for name, each in zip(asked, answers, strict=True)}
+    by_body = dict(zip(bodies, map(whole, answers), strict=True))
+    return [{name: by_body[body] for name, body in each.items()} for each in named]
 
 
 def _number(answer: Answer) -> int:

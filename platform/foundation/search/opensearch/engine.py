@@ -10,6 +10,7 @@ PostgreSQL keeps which filling (*build*) of each generation counts; OpenSearch i
 
 import logging
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
@@ -176,10 +177,17 @@ class OpenSearchEngine:
     # Asking
 
     def search(self, plan: Plan) -> list[Hit]:
-        place = self._place(plan.generation)
-        if plan.spaces is not None and not plan.spaces:
-            return []
-        return asking.search(self._node, place, plan, self._vocabulary)
+        return next(self._search_each([plan]))
+
+    @contextmanager
+    def searching(self, plans: Sequence[Plan]) -> Iterator[Iterator[list[Hit]]]:
+        yield self._search_each(plans)
+
+    def _search_each(self, plans: Sequence[Plan]) -> Iterator[list[Hit]]:
+        sought = [plan for plan in plans if plan.spaces is None or plan.spaces]
+        place = self._place(plans[0].generation) if plans else None
+        found = asking.search_each(self._node, place, sought, self._vocabulary) if place else iter(())
+        return (next(found) if plan.spaces is None or plan.spaces else [] for plan in plans)
 
     def statistics(self, plan: Plan) -> Statistics:
         return asking.statistics(self._node, self._place(plan.generation), plan)
