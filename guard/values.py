@@ -10,8 +10,8 @@ from importlib.resources import files
 from guard.types import TypedValue, ValueKind
 from guard.vocabulary import MONTHS, NUMBER_WORDS, STOP
 
-_WORD = re.compile(r"[^\W\d_][\w'-]*|<[A-Z_]+_\w+>")
-_TOKEN = re.compile(r"<([A-Z][A-Z_]*)_\w+>")
+_WORD = re.compile(r"[^\W\d_][\w'-]*|<[A-Z_]+[_:]\w+>")
+_TOKEN = re.compile(r"<([A-Z][A-Z_]*)[_:]\w+>")
 _MONTH = r"(?:jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sept?(?:ember)?|oct(?:ober)?|nov(?:ember)?|dec(?:ember)?)"  # noqa: E501
 _DATE = re.compile(
     rf"\b(?:(?P<iso>\d{{4}}-\d{{1,2}}(?:-\d{{1,2}})?)|(?P<num>\d{{1,2}}/\d{{1,2}}/\d{{2,4}}|\d{{1,2}}/\d{{4}})"

@@ -87,7 +87,6 @@ def _aliased(text: str, aliases: dict[str, str]) -> str:
     """Pseudonyms numbered within the request: equal stays equal, and two requests cannot be joined by them."""
 
     def alias(found: re.Match[str]) -> str:
-        kind = re.split(r"[_:>]", found[0][1:])[0]
-        return aliases.setdefault(found[0], f"<{kind}_{len(aliases) + 1}>")
+        return aliases.setdefault(found[0], f"<{found['entity']}_{len(aliases) + 1}>")
 
     return TOKEN.sub(alias, text)

@@ -12,7 +12,7 @@ _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 _LENGTH = 10
 
 # What the pass itself writes. It is left alone when it is met again, so redacting twice changes nothing.
-TOKEN = re.compile(rf"<(?:{'|'.join(Entity)})(?:_[{_ALPHABET}]{{{_LENGTH}}}|:[0-9a-f]{{16}})?>")
+TOKEN = re.compile(rf"<(?P<entity>{'|'.join(Entity)})(?:_[{_ALPHABET}]{{{_LENGTH}}}|:[0-9a-f]{{16}})?>")
 
 _DIGITS_ONLY = {Entity.PHONE, Entity.CARD}
 _SIGNS_ONLY = {Entity.BANK_ACCOUNT, Entity.NATIONAL_ID, Entity.PASSPORT, Entity.DRIVER_LICENCE}

@@ -23,7 +23,7 @@ from guard.signals.slotflip import slotflips
 from guard.types import Candidate, Effect, Episode, Evidence, GuardPolicy, Path, Ref, Shape, Signal, Verdict
 
 DEFAULT = GuardPolicy()
-RULES = 7
+RULES = 8
 """Raised when a rule changes so that the same record may get another verdict."""
 
 

@@ -19,6 +19,8 @@ from io import BytesIO
 import numpy as np
 from numpy.typing import NDArray
 
+from guard.pii.entities import Entity
+from guard.pii.pseudonyms import TOKEN
 from guard.signals.directives import LEADING, SHAPES, present
 from guard.vocabulary import ADDRESSED, STARTERS
 
@@ -41,6 +43,10 @@ _TOKEN = re.compile(
     r"[^\W\d_]+(?:['’][^\W\d_]+)?|\d+|```|[?!:@\"“”<>(){}=]"
 )
 _SHAPE_NAMES = tuple(SHAPES)
+_READS_AS = dict.fromkeys(Entity, "Alex")
+_READS_AS |= dict.fromkeys((Entity.LOCATION, Entity.ADDRESS), "London")
+_READS_AS |= dict.fromkeys((Entity.EMAIL, Entity.URL, Entity.HANDLE, Entity.IP_ADDRESS), "a@b.example")
+"""What the model reads where a pseudonym stands, for its letters are chance."""
 _BLANK, _NUMBER, _ADDRESS, _START = (zlib.crc32(mark.encode()) for mark in ("_", "0", "<address>", "^"))
 _FAMILIES = (("word", 1), ("word", 2), ("kind", 1), ("kind", 2), ("kind", 3), ("bare", 3), ("bare", 4))
 _GROUPS = {"word": 0, "kind": 1, "bare": 2}
@@ -91,7 +97,11 @@ def word_classes() -> dict[str, int]:
 
 def instruction_score(text: str) -> float:
     """Log-odds that the text instructs its reader; higher is worse. `text` is normalised."""
-    return score(text, coefficients())
+    return score(TOKEN.sub(_read_as, text), coefficients())
+
+
+def _read_as(token: re.Match[str]) -> str:
+    return _READS_AS[Entity(token["entity"])]
 
 
 def score(text: str, model: Coefficients) -> float:
