@@ -33,6 +33,7 @@ PREFIX = "mwbench"
 PUT = 1000
 QUESTIONS = 50
 CONTROLS = 200
+TOGETHER = 32  # questions of one asker
 LARGEST = 2000  # documents of one tenant among many: a larger one has an index of its own
 
 
@@ -127,19 +128,20 @@ def _size(name: str, node: Node, pattern: str) -> dict[str, int]:
 
 @dataclass(frozen=True, slots=True)
 class _Crowd:
-    """Tenants, and for each a sample of its documents: what its neighbours ask for."""
+    """Tenants with their sizes, whose each document is, and of each tenant a sample: what its neighbours ask for."""
 
     sizes: dict[UUID, int]
+    owners: dict[UUID, UUID]
     samples: dict[UUID, list[Any]]
 
-    def owner(self, tenant: UUID, found: UUID) -> bool:
-        """Whether the document is the tenant's: ids are made of the owner's."""
-        return found in _ids(tenant, self.sizes[tenant])
+    def strange(self, asker: UUID, hits: Sequence[Any]) -> int:
+        """How many of the hits are not the asker's."""
+        return sum(self.owners.get(hit.id) != asker for hit in hits)
 
 
 def _tenants(name: str, asked: argparse.Namespace, node: Node, until: float, telling: Telling) -> None:
     half = time.monotonic() + (until - time.monotonic()) / 2
-    began, crowd = time.perf_counter(), _Crowd({}, {})
+    began, crowd = time.perf_counter(), _Crowd({}, {}, {})
     for size in _zipf_sizes(asked.tenants, asked.documents):
         if time.monotonic() > half:
             break
@@ -170,55 +172,52 @@ def _settle_one(crowd: _Crowd, size: int) -> None:
         for at in range(0, size, PUT):
             synthetic.put(documents[at : at + PUT])
     crowd.sizes[tenant], crowd.samples[tenant] = size, documents[:2]
+    crowd.owners.update((one.id, tenant) for one in documents)
 
 
 def _id(tenant: UUID, place: int) -> UUID:
     return uuid5(tenant, str(place))
 
 
-def _ids(tenant: UUID, size: int, *, kept: dict[UUID, set[UUID]] | None = None) -> set[UUID]:
-    if kept is None:
-        kept = {}
-    if tenant not in kept:
-        kept[tenant] = {_id(tenant, place) for place in range(size)}
-    return kept[tenant]
-
-
 def _cross(crowd: _Crowd, queries: int, until: float) -> dict[str, Any]:
-    """Questions made of others' documents: none may be answered with them. As a control, the same questions asked in
-    the document's own tenant are judged as if the asker had got the answer: the judge must cry out."""
-    draw, tenants, told = np.random.default_rng(31), list(crowd.sizes), Counter[str]()
-    taken = []
-    for number in range(queries):
-        if time.monotonic() > until:
-            break
-        asker, other = (tenants[int(place)] for place in draw.choice(len(tenants), size=2, replace=False))
-        target = crowd.samples[other][int(draw.integers(len(crowd.samples[other])))]
-        began = time.perf_counter()
-        hits = _ask(asker, target)
-        taken.append((time.perf_counter() - began) * 1000)
-        told["hits"] += len(hits)
-        told["leaks"] += sum(not crowd.owner(asker, hit.id) for hit in hits)
-        told["queries"] += 1
-        if number < CONTROLS:
+    """Questions made of others' documents, some of one asker together: none may be answered with them. As a control,
+    the first are asked in the document's own tenant too, and judged as if the asker had got the answer: the judge must
+    cry out."""
+    draw, told, began = np.random.default_rng(31), Counter[str](), time.perf_counter()
+    while told["queries"] < queries and time.monotonic() < until:
+        asker, others = _drawn(crowd, draw, min(TOGETHER, queries - told["queries"]))
+        targets = [crowd.samples[other][int(draw.integers(len(crowd.samples[other])))] for other in others]
+        answers = _ask(asker, targets)
+        told["queries"] += len(answers)
+        told["hits"] += sum(map(len, answers))
+        told["leaks"] += sum(crowd.strange(asker, hits) for hits in answers)
+        for other, target in zip(others[: CONTROLS - told["controls"]], targets, strict=False):
             told["controls"] += 1
-            told["controls_seen"] += any(not crowd.owner(asker, hit.id) for hit in _ask(other, target))
+            told["controls_seen"] += crowd.strange(asker, *_ask(other, [target])) > 0
+        print(f"\r{told['queries']}/{queries} questions, {told['leaks']} leaks", end="", file=sys.stderr)
     if told["controls_seen"] < told["controls"]:
         raise RuntimeError(f"the judge is blind: {told}")
-    if not taken:
-        return {"queries": 0, "wanted": queries}
     names = ("queries", "hits", "leaks", "controls", "controls_seen")
-    p50, p95 = (round(percentile(taken, share), 1) for share in (0.5, 0.95))
-    return {**{name: told[name] for name in names}, "wanted": queries, "p50_ms": p50, "p95_ms": p95}
+    rate = round(told["queries"] / (time.perf_counter() - began))
+    return {**{name: told[name] for name in names}, "wanted": queries, "questions_per_s": rate}
 
 
-def _ask(tenant: UUID, target: Any) -> list[Any]:
-    """What `tenant` gets for a question of the very terms and vector of a document."""
-    from foundation.kernel.scope import tenant_scope
+def _drawn(crowd: _Crowd, draw: np.random.Generator, count: int) -> tuple[UUID, list[UUID]]:
+    """An asker, and that many others."""
+    tenants = list(crowd.sizes)
+    asker, *others = (tenants[int(place)] for place in draw.choice(len(tenants), size=count + 1, replace=False))
+    return asker, others
 
-    with tenant_scope(tenant):
-        plan = replace(_blank(), terms=dict.fromkeys(target.terms, 1.0), vector=target.vector)
-        return synthetic.search(plan)
+
+def _ask(tenant: UUID, targets: Sequence[Any]) -> list[list[Any]]:
+    """What `tenant` gets for questions of the very terms and vectors of these documents."""
+    from foundation.kernel.scope import tenant_scope, tenant_transaction
+    from foundation.search.engine import engine
+
+    terms = [dict.fromkeys(target.terms, 1.0) for target in targets]
+    plans = [replace(_blank(), terms=each, vector=one.vector) for each, one in zip(terms, targets, strict=True)]
+    with tenant_scope(tenant), tenant_transaction(), engine().searching(plans) as found:
+        return list(found)
 
 
 def _blank() -> Any:

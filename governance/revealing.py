@@ -37,8 +37,8 @@ class Revelation:
     role: str | None = None
     policies: Policies = field(default_factory=dict)
     held: Mapping[UUID, Sequence[Entrusted]] = field(default_factory=dict)
-    _opened: dict[UUID, str] = field(default_factory=dict, init=False, repr=False)
-    _answers: dict[tuple[UUID, str, str], bool] = field(default_factory=dict, init=False, repr=False)
+    _opened: dict[str, str] = field(default_factory=dict, init=False, repr=False)
+    _answers: dict[UUID, dict[tuple[str, str], bool]] = field(default_factory=dict, init=False, repr=False)
 
     @property
     def key_ids(self) -> list[UUID]:
@@ -54,26 +54,37 @@ class Revelation:
     def seen(self, cube: MemCube, version: Version, payload: Payload, secrets: Mapping[UUID, bytes]) -> Payload:
         """The payload as the asker sees it. A value whose key is gone stays a token."""
         values = self.values(version.id, secrets)
-        return with_values(payload, values, lambda span: self._may(cube, span)) if values else payload
+        return with_values(payload, values, self._allowed(cube.space_id)) if values else payload
 
     def values(self, version_id: UUID, secrets: Mapping[UUID, bytes]) -> dict[str, str]:
         """The version's values whose keys are there, by how its spans name them."""
-        held = [each for each in self.held.get(version_id, ()) if each.value_id in secrets]
+        opened, held = self._opened, self.held.get(version_id, ())
         for each in held:
-            if each.value_id not in self._opened:
-                self._opened[each.value_id] = each.open(secrets[each.value_id])
-        return {each.lookup: self._opened[each.value_id] for each in held}
+            if each.lookup not in opened and each.value_id in secrets:
+                opened[each.lookup] = each.open(secrets[each.value_id])
+        return {each.lookup: opened[each.lookup] for each in held if each.lookup in opened}
 
-    def _may(self, cube: MemCube, span: Span) -> bool:
-        if self.role is None:
-            return True
-        asked = (cube.space_id, span["type"], span["path"])
-        if asked not in self._answers:  # the same few kinds and paths, thousands of times
-            self._answers[asked] = reveals(self.policies[cube.space_id], span, self.role)
-        return self._answers[asked]
+    def _allowed(self, space_id: UUID) -> Callable[[Span], bool]:
+        """Whether a span in the space may be revealed: the same few kinds and paths are asked thousands of times."""
+        role = self.role
+        if role is None:
+            return _anything
+        policy, answers = self.policies[space_id], self._answers.setdefault(space_id, {})
+
+        def may(span: Span) -> bool:
+            asked = (span["type"], span["path"])
+            if asked not in answers:
+                answers[asked] = reveals(policy, span, role)
+            return answers[asked]
+
+        return may
 
 
 NOTHING = Revelation()
+
+
+def _anything(_: Span) -> bool:
+    return True
 
 
 def policies_of(space_ids: Iterable[UUID]) -> dict[UUID, PiiPolicy]:
@@ -124,7 +135,7 @@ def reveals(policy: PiiPolicy, span: Span, role: str) -> bool:
     return policy.reveals(Entity(span["type"]), span["path"].removesuffix(NAME), role)
 
 
-def with_values(payload: Payload, values: Mapping[str, str], may: Callable[[Span], bool] = lambda _: True) -> Payload:
+def with_values(payload: Payload, values: Mapping[str, str], may: Callable[[Span], bool] = _anything) -> Payload:
     """The payload with those of the values in their places whose spans `may` be revealed."""
     placed = placed_in(payload, values, may)
     if not placed:
@@ -133,9 +144,7 @@ def with_values(payload: Payload, values: Mapping[str, str], may: Callable[[Span
     return with_personal(payload, whole | put_back({name: whole[name] for name in touched}, placed))
 
 
-def placed_in(
-    payload: Payload, values: Mapping[str, str], may: Callable[[Span], bool] = lambda _: True
-) -> list[Placed]:
+def placed_in(payload: Payload, values: Mapping[str, str], may: Callable[[Span], bool] = _anything) -> list[Placed]:
     """The spans whose values are there and `may` be revealed, with what is put in their places."""
     return [
         Placed(span["path"], span["start"], span["end"], values[span["value"]])
@@ -193,12 +202,13 @@ def personal(payload: Payload) -> dict[str, Any]:
 
 def with_personal(payload: Payload, body: dict[str, Any]) -> Payload:
     """The same payload with those parts replaced."""
+    told, speaker = payload.provenance, body["provenance"]["speaker"]
     return replace(
         payload,
         content=body["content"],
         metadata=body["metadata"],
         episode=payload.episode and body["episode"],
-        provenance=replace(payload.provenance, speaker=body["provenance"]["speaker"]),
+        provenance=told if told.speaker == speaker else replace(told, speaker=speaker),
     )
 
 

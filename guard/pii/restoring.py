@@ -12,9 +12,10 @@ from typing import Any
 from guard.pii.document import NAME, escaped, last_name, unique
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Placed:
-    """What is put in the place of one span: offsets in characters in the redacted text at `path` (`#`: its name)."""
+    """What is put in the place of one span: offsets in characters in the redacted text at `path` (`#`: its name). Not
+    frozen, which would take twice as long to make, and a page of memories has hundreds."""
 
     path: str
     start: int

@@ -13,6 +13,7 @@ import os
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 from uuid import UUID
 
 from django.db import IntegrityError
@@ -20,7 +21,7 @@ from django.db import IntegrityError
 from foundation.kernel.clock import now
 from foundation.kernel.ids import uuid7
 from foundation.kernel.problems import Unavailable
-from foundation.kernel.rows import execute
+from foundation.kernel.rows import byteas, execute_binary, insert, insert_together, texts, uuids
 from foundation.kernel.scope import current_tenant, tenant_transaction
 from foundation.keyring import keys
 from foundation.keyring.sealing import open_sealed, seal
@@ -28,9 +29,11 @@ from guard.models import PseudonymOwner, PseudonymReveal, PseudonymUse, Pseudony
 from guard.pii.entities import Entity
 from guard.pii.port import Original
 
-_ENTRUSTED = """SELECT u.holder_id, v.id, v.lookup, v.identifier, v.entity, v.sealed FROM guard_pseudonymuse u
-JOIN guard_pseudonymvalue v ON v.tenant_id = u.tenant_id AND v.id = u.value_id
-WHERE u.tenant_id = %s AND u.holder_id = ANY(%s) AND v.entity = ANY(%s) AND v.doomed_at IS NULL"""
+_ENTRUSTED = """SELECT u.holder_id, v.id, encode(v.lookup, 'hex'), encode(v.identifier, 'hex'), v.entity, v.sealed
+FROM guard_pseudonymuse u JOIN guard_pseudonymvalue v ON v.tenant_id = u.tenant_id AND v.id = u.value_id
+WHERE u.tenant_id = %s AND u.holder_id = ANY(%s::uuid[]) AND v.entity = ANY(%s::text[]) AND v.doomed_at IS NULL"""
+_KNOWN = """SELECT encode(lookup, 'hex'), id FROM guard_pseudonymvalue
+WHERE tenant_id = %s AND lookup = ANY(%s::bytea[])"""
 UNOWNED = frozenset({Entity.LOCATION})
 """A city is nobody's: it dies with the last version that names it, not with everyone who was ever there."""
 
@@ -45,16 +48,16 @@ class Holding:
     originals: Sequence[Original] = field(repr=False)
 
 
-@dataclass(frozen=True, slots=True)
-class Entrusted:
-    """One value that a version uses, still sealed. `lookup` is how the version's spans name it."""
+class Entrusted(NamedTuple):
+    """One value that a version uses, still sealed. `lookup` is how the version's spans name it. A tuple, for a page of
+    memories has hundreds."""
 
     holder_id: UUID
     value_id: UUID
     lookup: str
     identifier: str
-    entity: Entity
-    sealed: bytes = field(repr=False)
+    entity: str
+    sealed: bytes
 
     def open(self, secret: bytes) -> str:
         """The value; raises `Integrity` if the row was changed or moved."""
@@ -106,7 +109,7 @@ class Deposit:
         if not self.entries:
             return
         fresh = sorted((each for each in self.entries.values() if each.fresh), key=lambda each: each.lookup)
-        PseudonymValue.objects.bulk_create([each.row(secrets[each.id]) for each in fresh], ignore_conflicts=True)
+        insert([each.row(secrets[each.id]) for each in fresh], ignore_conflicts=True)
         ids = {each.lookup: each.id for each in self.entries.values()}
         if fresh:
             ids |= known(each.lookup for each in fresh)
@@ -124,15 +127,12 @@ class Deposit:
             if ref and self.entries[ref].entity not in UNOWNED
             for subject in each.subjects
         }
+        uses = [PseudonymUse(value_id=value, holder_id=holder) for value, holder in sorted(used)]
+        owners = [PseudonymOwner(value_id=value, subject_id=subject) for value, subject in sorted(owned)]
         try:
-            PseudonymUse.objects.bulk_create(
-                [PseudonymUse(value_id=value, holder_id=holder) for value, holder in sorted(used)]
-            )
+            insert_together(uses, unless_there=owners)
         except IntegrityError as gone:  # its row is not even there any more; the transaction is undone
             raise _forgotten() from gone
-        owners = [PseudonymOwner(value_id=value, subject_id=subject) for value, subject in sorted(owned)]
-        if owners:
-            PseudonymOwner.objects.bulk_create(owners, ignore_conflicts=True)
 
 
 def _forgotten() -> Unavailable:
@@ -160,18 +160,13 @@ def prepare(holdings: Iterable[Holding]) -> Deposit:
 
 def known(lookups: Iterable[str]) -> dict[str, UUID]:
     """The ids of the values that stand under these hashes (inside a transaction)."""
-    wanted = [bytes.fromhex(each) for each in set(lookups)]
-    rows = PseudonymValue.objects.filter(lookup__in=wanted).values_list("lookup", "id")
-    return {bytes(lookup).hex(): id_ for lookup, id_ in rows}
+    wanted = byteas(bytes.fromhex(each) for each in set(lookups))
+    return dict(execute_binary(_KNOWN, [current_tenant(), wanted]))
 
 
 def entrusted(holders: Collection[UUID], entities: Collection[Entity] = tuple(Entity)) -> list[Entrusted]:
     """The values of these kinds that the versions use (inside a transaction)."""
-    found = execute(_ENTRUSTED, [current_tenant(), list(holders), [entity.value for entity in entities]])
-    return [
-        Entrusted(holder, value, bytes(lookup).hex(), bytes(identifier).hex(), Entity(entity), bytes(sealed))
-        for holder, value, lookup, identifier, entity, sealed in found
-    ]
+    return [Entrusted(*row) for row in execute_binary(_ENTRUSTED, [current_tenant(), uuids(holders), texts(entities)])]
 
 
 def owned_by(values: Sequence[Entrusted], subject_id: UUID, *, or_unowned: Collection[UUID] = ()) -> list[Entrusted]:
@@ -316,6 +311,6 @@ def _bytes(original: Original) -> bytes:
     return (original.value or "").encode()
 
 
-def _aad(value_id: UUID, entity: Entity, lookup: str, identifier: str) -> bytes:
+def _aad(value_id: UUID, entity: str, lookup: str, identifier: str) -> bytes:
     """Ids, a closed word and hex digits: no part can hold the colon between them."""
-    return f"pseudonym:{current_tenant()}:{value_id}:{entity.value}:{lookup}:{identifier}".encode()
+    return f"pseudonym:{current_tenant()}:{value_id}:{entity}:{lookup}:{identifier}".encode()
