@@ -1,8 +1,8 @@
 """What revealing costs: the same searches, lists and batches with values to put back and without, in turns.
 
 `python -m benchmarks vault [--memories N] [--rounds N] [--keep]`: JSON lines on stdout, a table on stderr. An agent, to
-whom the policy reveals, and a reader, to whom it does not, ask for the same records; `cold` has every data key
-unwrapped anew. Persons are marked in the texts, so that recognition costs nothing and the vault is what is measured.
+whom the policy reveals, and a reader, to whom it does not, ask the web application for the same records; `cold` has
+every data key unwrapped anew. Persons are marked in the texts, so that recognition costs nothing and the vault is what is measured.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import statistics
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 from benchmarks.ground import standing_on_a_cluster
@@ -22,6 +22,7 @@ from benchmarks.telling import Telling
 WORDS = ("kettle", "stove", "window", "violin", "ticket", "invoice", "garden", "bridge", "train", "coffee", "river")
 PERSONS = 400
 TELLING = Telling("vault")
+Ask = Callable[..., Any]
 Spent = dict[str, list[tuple[float, float]]]
 _MARKED = re.compile(r"\{\{.*?\}\}")
 
@@ -67,19 +68,20 @@ def _measure(memories: int, rounds: int) -> None:
     from foundation.kernel.scope import tenant_scope
 
     settings.PII_REDACTOR = "benchmarks.vault.Marked"
-    tenant, agent, reader, spaces = _tenant()
-    with tenant_scope(tenant):
+    admin, agent, spaces = _tenant()
+    with tenant_scope(admin.tenant_id):
         _batches(agent, spaces, memories)
         _settle()
-        askers = {"with": replace(agent, spaces=reader.spaces), "without": reader}
-        for cold in (False, True):
-            warmth = "cold" if cold else "warm"
-            for k in (10, 50):
-                _compare(f"search_{k}_{warmth}", rounds, askers, lambda who, n, k=k: _search(who, n, k), cold)
-            _compare(f"list_50_{warmth}", rounds, askers, lambda who, n: _list(who), cold)
+        askers = {"with": _asker(admin, "agent", spaces["with"]), "without": _asker(admin, "reader", spaces["with"])}
+    for cold in (False, True):
+        warmth = "cold" if cold else "warm"
+        for k in (10, 50):
+            _compare(f"search_{k}_{warmth}", rounds, askers, lambda ask, n, k=k: _search(ask, n, k), cold)
+        _compare(f"list_50_{warmth}", rounds, askers, lambda ask, n: _list(ask), cold)
 
 
-def _tenant() -> tuple[Any, Any, Any, Any]:
+def _tenant() -> tuple[Any, Any, dict[str, Any]]:
+    """Its administrator, the agent who writes, and its two spaces."""
     from foundation.kernel.ids import uuid7
     from foundation.kernel.principal import Principal, PrincipalKind, Role
     from foundation.kernel.scope import tenant_scope
@@ -97,8 +99,26 @@ def _tenant() -> tuple[Any, Any, Any, Any]:
             "without": create_space(admin, name="hash", pii_policy_id=hashed.id),
         }
     writer = replace(admin, kind=PrincipalKind.AGENT, role=Role.AGENT, spaces=frozenset(s.id for s in spaces.values()))
-    reader = replace(writer, role=Role.READER, spaces=frozenset({spaces["with"].id}))
-    return tenant, writer, reader, spaces
+    return admin, writer, spaces
+
+
+def _asker(admin: Any, role: str, space: Any) -> Ask:
+    """The JSON that the web application answers, under a key of that role for the space; without a socket."""
+    from django.test import Client
+
+    from foundation.kernel.principal import Role
+    from tenants.services.create_key import create_key
+
+    made = create_key(admin, role=Role(role), name=role, spaces=[space.id])
+    client, headers = Client(SERVER_NAME="localhost"), {"Authorization": f"Bearer {made.api_key}"}
+
+    def ask(path: str, body: Any = None) -> Any:
+        send = client.get if body is None else partial(client.post, data=body, content_type="application/json")
+        answer = send(path, headers=headers)
+        assert answer.status_code == 200, answer.content[:200]
+        return answer.json()
+
+    return ask
 
 
 def _text(number: int) -> str:
@@ -137,30 +157,24 @@ def _settle() -> None:
         cursor.execute("VACUUM ANALYZE")
 
 
-def _search(who: Any, number: int, k: int) -> None:
-    from governance.services.search import Question, search
-
+def _search(ask: Ask, number: int, k: int) -> None:
     question = f"What did {{{{Person {number % PERSONS}}}}} say of the {WORDS[number % len(WORDS)]}?"
-    assert len(search(who, question=Question(question, k=k)).found) == k
+    assert len(ask("/v1/memories:search", {"query": question, "k": k})["data"]) == k
 
 
-def _list(who: Any) -> None:
-    from governance import selectors
-    from governance.timeline import PRESENT
-
-    found = selectors.memories(who, space_id=None, state=None, moment=PRESENT, after=None, limit=50)
-    assert len(found) == 50
+def _list(ask: Ask) -> None:
+    assert len(ask("/v1/memories?limit=50")["data"]) == 50
 
 
-def _compare(name: str, rounds: int, askers: Mapping[str, Any], act: Callable[[Any, int], None], cold: bool) -> None:
+def _compare(name: str, rounds: int, askers: Mapping[str, Ask], act: Callable[[Ask, int], None], cold: bool) -> None:
     from foundation.keyring import keys
 
     seconds: Spent = {kind: [] for kind in askers}
     for number in range(-3, rounds):
-        for kind, who in list(askers.items())[:: 1 if number % 2 else -1]:
+        for kind, ask in list(askers.items())[:: 1 if number % 2 else -1]:
             if cold:
                 keys.opened.clear()
-            took = _timed(lambda who=who, number=number: act(who, number))
+            took = _timed(lambda ask=ask, number=number: act(ask, number))
             if number >= 0:
                 seconds[kind].append(took)
     _told(name, seconds)
