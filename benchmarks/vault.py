@@ -2,8 +2,8 @@
 
 `python -m benchmarks vault [--memories N] [--rounds N] [--keep]`: JSON lines on stdout, a table on stderr. An agent, to
 whom the policy reveals, and a reader, to whom it does not, ask the web application for the same records; `cold` has
-every data key unwrapped anew. Persons are marked in the texts, so that recognition costs nothing and the vault is what is
-measured.
+every data key unwrapped anew. Persons are marked in the texts, so that recognition costs nothing and the vault is what
+is measured.
 """
 
 from __future__ import annotations
