@@ -1,10 +1,10 @@
 """The guard through the REST API: what an attacker with an agent's key gets in, and what another agent is then served.
 
-`./dev bench guard_rest [--cases N] [--base N] [--embedder minilm|hash] [--memories N ...] [--only attacks|latency]
-[--family ehr|qa|rag|instructions]` starts embedded servers of its own; `--rest URL --key ADMIN_KEY` asks a running one.
-Each attack family has a space, seeded by two honest agents; the attacker writes with a key of its own, choosing
-sources, sessions and batches; then a reader asks the target questions. Every source is new (trust 0.3), as in a
-tenant's first hour: figures differ from `bench guard`, which gives honest sources a history.
+`./dev bench guard_rest [--cases N] [--base N] [--embedder minilm|hash] [--pii keep|default] [--memories N ...]
+[--only attacks|latency] [--family ehr|qa|rag|instructions]` starts embedded servers of its own; `--rest URL --key
+ADMIN_KEY` asks a running one. Each attack family has a space, seeded by two honest agents; the attacker writes with a
+key of its own, choosing sources, sessions and batches; then a reader asks the target questions. Every source is new
+(trust 0.3), as in a tenant's first hour: figures differ from `bench guard`, which gives honest sources a history.
 
 *stopped*: held, refused, or past a cap; *admitted*: the rest. *served*: poison among the first ten for its question;
 *settled*: served without a warning; *win*: settled while nothing honest is. JSON lines go to stdout and, with `--keep`,
@@ -59,7 +59,8 @@ def run(args: list[str]) -> int:
     for line in lines:
         print(json.dumps(line), flush=True)
     if asked.keep:
-        name = f"guard-rest-{asked.only or 'all'}-{asked.cases}-{asked.embedder}.jsonl"
+        told = "" if asked.pii == "keep" else f"-{asked.pii}"
+        name = f"guard-rest-{asked.only or 'all'}-{asked.cases}-{asked.embedder}{told}.jsonl"
         (RESULTS / name).write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
     return 0
 
@@ -74,6 +75,7 @@ def _arguments(args: list[str]) -> argparse.Namespace:
     parser.add_argument(
         "--embedder", default="minilm", choices=("minilm", "hash"), help="of our own server, for attacks"
     )
+    parser.add_argument("--pii", default="keep", choices=("keep", "default"), help="policy of the spaces, for attacks")
     parser.add_argument("--memories", type=int, nargs="+", default=[1000], help="sizes at which admission is timed")
     parser.add_argument("--singles", type=int, default=200, help="admissions timed")
     parser.add_argument("--only", choices=("attacks", "latency"))
@@ -105,14 +107,17 @@ def _served(asked: argparse.Namespace, embedder: str) -> Iterator[tuple[str, str
 class Tenant:
     """One tenant: an admin's key, and for each family a space with two honest agents, an attacker and a reader."""
 
-    def __init__(self, url: str, key: str) -> None:
+    def __init__(self, url: str, key: str, pii: str) -> None:
         self.url, self.admin = url, Server(url, key)
         self.run = f"{time.time_ns() % 10**8}"
-        policy = {"name": f"bench-{self.run}", **POLICIES["keep"]}
-        self.policy = self.admin.post("/pii_policies", policy)["id"]
+        self.terms = {"pii_policy_id": self._policy(pii)} if pii in POLICIES else {}
+
+    def _policy(self, pii: str) -> str:
+        made = self.admin.post("/pii_policies", {"name": f"bench-{self.run}", **POLICIES[pii]})
+        return str(made["id"])
 
     def space(self, name: str) -> Space:
-        body = {"name": f"{name}-{self.run}"[:64], "pii_policy_id": self.policy}
+        body = {"name": f"{name}-{self.run}"[:64], **self.terms}
         return Space(self, self.admin.post("/spaces", body)["id"])
 
     def agent(self, space: str, name: str) -> Server:
@@ -174,7 +179,7 @@ def _body(candidate: Candidate, space: str) -> dict[str, Any]:
 
 
 def _attacks(url: str, key: str, asked: argparse.Namespace) -> list[dict[str, Any]]:
-    tenant, lines = Tenant(url, key), []
+    tenant, lines = Tenant(url, key, asked.pii), []
     for family in (each for each in SLICES if asked.family in (None, each.__name__)):
         for planned in family(asked.cases, asked.base, asked.seed):
             began = time.monotonic()
@@ -183,6 +188,7 @@ def _attacks(url: str, key: str, asked: argparse.Namespace) -> list[dict[str, An
                 "bench": "guard-rest",
                 "slice": planned.name,
                 "embedder": asked.embedder,
+                "pii": asked.pii,
                 "seed": asked.seed,
                 **counts,
             }
@@ -238,7 +244,7 @@ def _row(line: dict[str, Any]) -> None:
 def _latency(url: str, key: str, memories: int, singles: int) -> list[dict[str, Any]]:
     """Single admissions over REST into a store of this size, without the models: one straight after the other, when
     the worker that indexes them has its share of the cores, and a few a second."""
-    space = Tenant(url, key).space("latency")
+    space = Tenant(url, key, "keep").space("latency")
     space.write("east", [_note(number) for number in range(memories)], poison=False)
     space.await_index()
     return [

@@ -21,6 +21,7 @@ from governance import headers, revealing
 from governance.models import Admission, MemCube, State, Version
 from governance.revealing import NOTHING, Policies, Revelation
 from governance.sealed import Parent, Payload, open_version
+from guard.pii.restoring import Placed
 
 _READ = """SELECT {columns}, edges.ids, edges.numbers
 FROM unnest(%s::uuid[], %s::int[]) AS asked (id, number)
@@ -54,13 +55,15 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """One opened version under its record's present header. `revealed` has values in the places of their tokens."""
+    """One opened version under its record's present header. `revealed` has values in the places of their tokens:
+    `placed`."""
 
     cube: MemCube
     version: Version
     parents: tuple[Parent, ...]
     payload: Payload
     revealed: Payload | None = field(default=None, repr=False)
+    placed: Sequence[Placed] = field(default=(), repr=False)
 
     @property
     def place(self) -> Place:
@@ -199,8 +202,9 @@ def _open(row: Row, secrets: Mapping[UUID, bytes], told: Revelation) -> Memory:
     if secret is None:
         raise Erased
     payload = payload_of(row, secret)
-    seen = told.seen(row.cube, row.version, payload, secrets)
-    return Memory(row.cube, row.version, row.parents, payload, None if seen is payload else seen)
+    placed = told.placed(row.cube, row.version, payload, secrets)
+    revealed = revealing.put_in(payload, placed) if placed else None
+    return Memory(row.cube, row.version, row.parents, payload, revealed, placed)
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,9 +52,15 @@ class Revelation:
         return {"revealed": sum(len(self.held.get(each, ())) for each in versions)}
 
     def seen(self, cube: MemCube, version: Version, payload: Payload, secrets: Mapping[UUID, bytes]) -> Payload:
-        """The payload as the asker sees it. A value whose key is gone stays a token."""
+        """The payload as the asker sees it."""
+        return put_in(payload, self.placed(cube, version, payload, secrets))
+
+    def placed(
+        self, cube: MemCube, version: Version, payload: Payload, secrets: Mapping[UUID, bytes]
+    ) -> Sequence[Placed]:
+        """What the asker sees in the places of tokens. A value whose key is gone stays a token."""
         values = self.values(version.id, secrets)
-        return with_values(payload, values, self._allowed(cube.space_id)) if values else payload
+        return placed_in(payload, values, self._allowed(cube.space_id)) if values else ()
 
     def values(self, version_id: UUID, secrets: Mapping[UUID, bytes]) -> dict[str, str]:
         """The version's values whose keys are there, by how its spans name them."""
@@ -137,11 +143,21 @@ def reveals(policy: PiiPolicy, span: Span, role: str) -> bool:
 
 def with_values(payload: Payload, values: Mapping[str, str], may: Callable[[Span], bool] = _anything) -> Payload:
     """The payload with those of the values in their places whose spans `may` be revealed."""
-    placed = placed_in(payload, values, may)
+    return put_in(payload, placed_in(payload, values, may))
+
+
+def put_in(payload: Payload, placed: Sequence[Placed]) -> Payload:
+    """The payload with the values in their places."""
     if not placed:
         return payload
     touched, whole = {each.path.split("/", 2)[1] for each in placed}, personal(payload)
     return with_personal(payload, whole | put_back({name: whole[name] for name in touched}, placed))
+
+
+def by_token(payload: Payload, placed: Sequence[Placed]) -> dict[str, str]:
+    """What was put in the places of the payload's tokens, by token."""
+    texts = flatten(personal(payload))
+    return {texts[each.path][each.start : each.end]: each.value for each in placed if each.path in texts}
 
 
 def placed_in(payload: Payload, values: Mapping[str, str], may: Callable[[Span], bool] = _anything) -> list[Placed]:

@@ -8,7 +8,9 @@ from uuid import UUID
 from foundation.search.fusion import Fused
 from governance.disputes import heed
 from governance.opening import Memory, Row
+from governance.revealing import by_token
 from governance.sealed import Provenance
+from guard.paths import restored
 from guard.standing import (
     NEW_SOURCE,
     Origin,
@@ -88,8 +90,20 @@ def path_of(memory: Memory) -> Path:
     return Path.from_json(memory.payload.path or {})
 
 
+def seen_path(memory: Memory) -> Path:
+    """The path as the asker may see it. Who sees names is told how they stand to each other, which pseudonyms hide:
+    "Odo Keller" and "Keller" are two of them."""
+    path = path_of(memory)
+    return restored(path, by_token(memory.payload, memory.placed)) if memory.placed else path
+
+
+def in_words(memories: Iterable[Memory]) -> bool:
+    """Whether the asker sees what stands behind the pseudonyms in these memories, as he does in his own question."""
+    return all(memory.placed or not memory.payload.redactions for memory in memories)
+
+
 def _hit(memory: Memory, fused: Fused, weight: Weight, known: Voices) -> ReadHit:
-    return ReadHit(*memory.place, path_of(memory), fused.score, weight.group, weight.trust, is_own(memory, known))
+    return ReadHit(*memory.place, seen_path(memory), fused.score, weight.group, weight.trust, is_own(memory, known))
 
 
 def _origin(memory: Memory, trust: float, known: Voices) -> Origin:

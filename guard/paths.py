@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
+from dataclasses import replace
 from functools import lru_cache
 
 from guard.normalise import normalise
@@ -70,6 +72,24 @@ def build_path(candidate: Candidate) -> Path:
         outcome=outcome_of(clean.outcome),
         question=(*terms(clean.question)[:48], *sorted(set(_NUMERAL.findall(clean.question)))),
         hints=tuple(_hints(candidate, shape, clean, body, effect)),
+    )
+
+
+def restored(path: Path, known: Mapping[str, str]) -> Path:
+    """The path with what is `known` to stand behind pseudonyms, by token, in their places: near to the path of the text
+    itself, for a fraction of the time."""
+    told = {token: (terms(text), typed_values(text)) for token, text in known.items()}
+
+    def words(of: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(word for term in of for word in (told[term][0] if term in told else (term,))))
+
+    values = (each for value in path.values for each in (told[value.text][1] if value.text in told else (value,)))
+    return replace(
+        path,
+        relation=words(path.relation),
+        values=tuple(dict.fromkeys(values)),
+        outcome=" ".join(words(tuple(path.outcome.split()))),
+        question=words(path.question),
     )
 
 

@@ -32,7 +32,7 @@ from governance.services.name_subjects import find_subjects
 from governance.strength import weakened
 from governance.surroundings import Surroundings, around, versions_at
 from governance.timeline import PRESENT, Moment
-from governance.weighing import Found, sources_of, weigh
+from governance.weighing import Found, in_words, sources_of, weigh
 from guard.pii.policy import PiiPolicy
 from guard.pii.pool import redactor
 from guard.pii.port import PiiUnavailable
@@ -94,9 +94,10 @@ def search(principal: Principal, *, question: Question, through: Principal | Non
     began, asker = perf_counter(), through or principal
     looked = _look(principal, asker, question, _spaces(asker, question))
     rows, told = looked.candidates.rows, looked.told
-    near, known, asked = looked.near, looked.known, looked.asked
+    near, known = looked.near, looked.known
     opened = {memory.place: memory for memory in opening.unseal_existing([*(row for row, _ in rows), *near.rows], told)}
     hits = [(opened[place], each) for row, each in rows if (place := (row.cube.id, row.version.number)) in opened]
+    asked = question.query if in_words(opened.values()) else looked.asked
     found = weigh(hits, known, asked)
     beside = _beside(near, opened, found, known, asked) if near.beside else {}
     return _hand_out(principal, question, found, beside, looked.candidates.withheld + near.withheld, told, began)

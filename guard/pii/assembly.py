@@ -27,19 +27,33 @@ _AFTER_ADDRESS = re.compile(
 )
 _BEFORE_ADDRESS = re.compile(r"(?<![\w.,-])\d{1,6}[A-Za-z]?,?[ ]$")
 _LONGEST_GAP = {Entity.ADDRESS: 60}
+# Dates stay, unless they are said to be of birth; and a year alone is no postcode.
+_YEAR = r"(?:1[5-9]|2[01])\d\d"
+_DATES = re.compile(
+    rf"(?<![\w/-])(?:\d{{4}}-[01]\d-[0-3]\d|{_YEAR}([-/.])(?:0?[1-9]|1[0-2])(?:\1[0-3]?\d)?)(?![\w/-])"
+    rf"|(?<![\w/-])[0-3]?\d([-/.])[0-3]?\d\2{_YEAR}(?![\w/-])"
+)
+_ALONE = re.compile(_YEAR)
+_NUMBERS = frozenset({Entity.PHONE, Entity.ADDRESS, Entity.PASSPORT, Entity.NATIONAL_ID, Entity.BANK_ACCOUNT})
 _EDGES = " \t\r\n.,;:!?\"'’()[]{}<>«»“”"
 _POSSESSIVE = re.compile(r"['’][sS]$")
 _PLACES = (Entity.ADDRESS, Entity.LOCATION)
 _NAMED = (Entity.PERSON, Entity.LOCATION, Entity.ADDRESS)
+_CALLED = (*_NAMED, Entity.URL)
 _SURE, _SUSPECTED = 0.55, 0.5
 
 
 def settled(text: str, findings: Iterable[Finding]) -> list[Finding]:
     """The findings of one text, settled."""
-    single = [piece for each in findings for piece in _lines(text, each)]
+    dates = [match.span() for match in _DATES.finditer(text)]
+    single = [piece for each in findings if not _is_date(each, dates) for piece in _lines(text, each)]
     joined = [_widened(text, each) for each in _joined(text, _surer(single))]
     trimmed = (_trimmed(text, each) for each in joined)
     return [each for each in trimmed if each and _plausible(text, each)]
+
+
+def _is_date(each: Finding, dates: Sequence[tuple[int, int]]) -> bool:
+    return each.type in _NUMBERS and any(start <= each.start and each.end <= end for start, end in dates)
 
 
 def _lines(text: str, each: Finding) -> Iterator[Finding]:
@@ -123,8 +137,13 @@ def _trimmed(text: str, each: Finding) -> Finding | None:
 
 
 def _plausible(text: str, each: Finding) -> bool:
-    """Names have letters; a lone short number is no address; an e-mail address has a way to its host."""
+    """Names have letters and are not called as functions are; a lone short number or year is no address; an e-mail
+    address has a way to its host."""
     value = text[each.start : each.end]
+    if each.type in _NUMBERS and _ALONE.fullmatch(value):
+        return False
+    if each.type in _CALLED and text.startswith("(", each.end):
+        return False
     if each.type is Entity.ADDRESS:
         return sum(sign.isdigit() for sign in value) >= 4 or sum(sign.isalpha() for sign in value) >= 3
     if each.type in _NAMED:

@@ -107,6 +107,7 @@ class Detector:
         if not text.strip():
             return []
         mode = Mode(job["mode"])
+        mode = Mode.BALANCED if fields.is_code(path, text) else mode
         found = [finding for piece in _pieces(text) for finding in self._piece(path, piece, mode, language)]
         hinted = fields.hinted(path, text) if language else None
         return settled(text, [*found, *([hinted] if hinted else [])])

@@ -17,6 +17,7 @@ _ROLES = frozenset(
 
 
 _IDENTIFIER = re.compile(r"[\w.:#+\-/]{1,128}")
+_CALL = re.compile(r"[^\W\d]\w*\(")
 _LABEL = re.compile(r"[a-z]{1,16}(?:_[a-z]{1,16}){0,4}")
 
 
@@ -25,6 +26,12 @@ def is_identifier(text: str) -> bool:
     if not _IDENTIFIER.fullmatch(text):
         return False
     return any(sign in ":_-/.#" or sign.isdigit() for sign in text) or _LABEL.fullmatch(text) is not None
+
+
+def is_code(path: str, text: str) -> bool:
+    """An episode's action that calls something: what looks like a name to a model of prose is most often a function's
+    or a comment's first word."""
+    return path.endswith("/episode/action") and _CALL.search(text) is not None
 
 
 def is_prose(path: str) -> bool:

@@ -18,6 +18,9 @@ _MEASURE = re.compile(
     r"s|ms|min|mins|h|hrs?|d|yrs?|yo|x)$"
 )
 _DATE_TOKEN = re.compile(r"<(?:DATE|TIME|DOB|AGE|URL|NRP|LANGUAGE)")
+# In a comment of code what reads like a name is most often its first word.
+_COMMENT = re.compile(r"(?<![^\s\\n\"'])#[^\n\\]*")
+_NAMED_TOKEN = re.compile(r"<(?:PERSON|LOCATION|ADDRESS)_\w+>")
 _ALIAS = re.compile(
     r"previously known as|formerly|now known as|a\.?k\.?a\.?|alias|same (?:person|patient|user|account|record|customer|order|item) as|merged|moved|migrated|renamed|"  # noqa: E501
     r"re-?assigned|re-?mapped|maps? to|refers? to|redirect|correspond|instead of|replace[sd]? (?:by|with)|stored under|saved under|registered (?:as|under)|filed under|"  # noqa: E501
@@ -50,9 +53,14 @@ def _form(word: str) -> str:
     return re.sub(r"[a-z]+", "a", re.sub(r"\d+", "9", word))
 
 
+def _acted(episode: Episode) -> dict[str, frozenset[str]]:
+    """The ids that the action goes by."""
+    return identifiers(_COMMENT.sub(lambda comment: _NAMED_TOKEN.sub("", comment[0]), episode.action))
+
+
 def redirected(episode: Episode) -> frozenset[str]:
     """Ids of the action that stand where the question's own id should: same form, not in the question."""
-    asked, acted = identifiers(episode.question), identifiers(episode.action)
+    asked, acted = identifiers(episode.question), _acted(episode)
     return frozenset(
         foreign
         for form, ids in acted.items()
@@ -68,7 +76,7 @@ def ungrounded(episode: Episode) -> frozenset[str]:
     known = identifiers(named)
     return frozenset(
         foreign
-        for form, ids in identifiers(episode.action).items()
+        for form, ids in _acted(episode).items()
         for foreign in ids - known.get(form, frozenset())
         if not _contained(foreign, named)
     )
@@ -76,7 +84,7 @@ def ungrounded(episode: Episode) -> frozenset[str]:
 
 def dropped(episode: Episode) -> frozenset[str]:
     """Ids the question asks about that the action, though it uses ids of that form or a foreign one, never touches."""
-    acted = identifiers(episode.action)
+    acted = _acted(episode)
     return frozenset(
         missing
         for form, ids in identifiers(episode.question).items()

@@ -134,6 +134,16 @@ def test_two_independent_sources_settle_what_one_leaves_provisional(agent, space
     ]  # one burst
 
 
+def test_who_sees_names_is_told_that_two_wordings_of_one_agree(agent, admin, space, tenant):
+    other = principal(tenant, "agent", space.id)
+    admitted(agent, space, "The tower of Varn was finished by {{Odo Keller}}.", source="a", source_type="web")
+    admitted(other, space, "It was {{Keller}} who finished the tower of Varn.", source="b", source_type="web")
+    asked = Question("Who finished the tower of Varn?")
+    reader = principal(tenant, "reader", space.id)
+    assert [each.standing for each in search(agent, question=asked).found] == ["settled"] * 2
+    assert "settled" not in [each.standing for each in search(reader, question=asked).found]
+
+
 def test_a_record_that_the_database_hides_is_not_served_from_the_index(agent, space):
     shown = admitted(agent, space, "Ana plays the violin.")
     with tenant_transaction():

@@ -39,6 +39,14 @@ def test_a_swap_of_pseudonyms_is_seen_too():
     assert ground_score(replace(episode, action="GetDebt('<PERSON_aaaaaaaaaa>')")) == 0
 
 
+def test_a_name_in_a_comment_of_code_is_no_id_and_a_number_there_is_one():
+    code = "# <PERSON_bbbbbbbbbb> the lockers\nrow = FilterTable(db, 'locker=77-4102')"
+    episode = replace(OPENING, question="when does locker 77-4102 of <PERSON_aaaaaaaaaa> open?", action=code)
+    assert ground_score(episode) < 1
+    assert ground_score(replace(episode, action=code.replace("'locker", "'<PERSON_bbbbbbbbbb>, locker"))) >= 1
+    assert ground_score(replace(episode, action="# locker 77-9999\nrow = FilterTable(db, 'locker')")) >= 1
+
+
 def test_an_id_that_only_the_knowledge_names_is_no_redirect_when_the_question_has_none():
     episode = replace(OPENING, question="when does my locker open?", knowledge="The user's locker is 77-4102.")
     assert ground_score(episode) == 0

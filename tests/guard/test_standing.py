@@ -5,6 +5,7 @@ from uuid import UUID
 
 import pytest
 
+from guard.paths import build_path, restored
 from guard.standing import Origin, SourceHistory, independence_groups, own_attested, source_trust, standing
 from guard.types import Standing
 from tests.guard.cases import OPENING, did, fact, hit, said
@@ -31,6 +32,31 @@ def marks(hits, query=QUESTION):
 def test_one_third_party_is_provisional_and_two_that_agree_are_settled():
     assert marks([hit(1, fact(TRUE[0]))]) == [Standing.PROVISIONAL]
     assert marks([hit(1, fact(TRUE[0])), hit(2, fact(TRUE[1]))]) == [Standing.SETTLED] * 2
+
+
+HIDDEN = {"<PERSON_aaaaaaaaaa>": "Odo Keller", "<PERSON_bbbbbbbbbb>": "Keller", "<LOCATION_cccccccccc>": "Varn"}
+
+
+def told(number, text, known):
+    return replace(hit(number, fact(text)), path=restored(build_path(fact(text)), known))
+
+
+def test_pseudonyms_hide_that_two_say_the_same_and_what_is_put_back_shows_it():
+    texts = [
+        "The Belltower of <LOCATION_cccccccccc> was finished by <PERSON_aaaaaaaaaa>.",
+        "It was <PERSON_bbbbbbbbbb> who finished the Belltower of <LOCATION_cccccccccc>.",
+    ]
+    hidden, open_ = ([told(*each, known) for each in enumerate(texts)] for known in ({}, HIDDEN))
+    assert Standing.SETTLED not in marks(hidden, "who finished the Belltower of <LOCATION_cccccccccc>?")
+    assert marks(open_) == [Standing.SETTLED] * 2
+
+
+@pytest.mark.parametrize("text", ["{} finished the tower in 1901.", "The keys are with {}; he lives near."])
+def test_a_restored_path_says_what_that_of_the_text_says(text):
+    hidden, plain = (build_path(fact(text.format(name))) for name in ("<PERSON_aaaaaaaaaa>", "Odo Keller"))
+    found = restored(hidden, HIDDEN)
+    assert (found.relation, set(found.values)) == (plain.relation, set(plain.values))
+    assert restored(hidden, {}) == hidden != found
 
 
 def test_repetition_by_one_group_gains_nothing():
