@@ -11,7 +11,9 @@ from collections import defaultdict
 
 from guard.types import Episode
 
-_ID = re.compile(r"<[A-Z][A-Z_]*_[A-Za-z0-9]+>|(?<![\w/.-])#?(?=[\w-]*\d)[A-Za-z0-9]+(?:[-_][A-Za-z0-9]+)*(?![\w/-])")
+_ID = re.compile(
+    r"<[A-Z][A-Z_]+(?:[_:][A-Za-z0-9]+)?>|(?<![\w/.-])#?(?=[\w-]*\d)[A-Za-z0-9]+(?:[-_][A-Za-z0-9]+)*(?![\w/-])"
+)
 _DATE = re.compile(r"^(?:(?:1[0-9]|2[01])\d\d(?:-\d{1,2}){0,2}|\d{1,2}-\d{1,2}-\d{2,4}|(?:1[0-9]|2[01])\d\ds?)$")
 _MEASURE = re.compile(
     r"^\d+(?:st|nd|rd|th|am|pm|k|m|bn|kg|mg|g|lbs?|oz|ml|l|km|cm|mm|ft|inch|mi|mph|kph|kmh|[kmgt]b|[mg]?hz|p|px|fps|mp|k?wh?|mah|v|"
@@ -20,7 +22,8 @@ _MEASURE = re.compile(
 _DATE_TOKEN = re.compile(r"<(?:DATE|TIME|DOB|AGE|URL|NRP|LANGUAGE)")
 # In a comment of code what reads like a name is most often its first word.
 _COMMENT = re.compile(r"(?<![^\s\\n\"'])#[^\n\\]*")
-_NAMED_TOKEN = re.compile(r"<(?:PERSON|LOCATION|ADDRESS)_\w+>")
+_LETTERS = re.compile(r"(?:[_:][0-9a-z]{10,16})?>$")
+_NAMED_TOKEN = re.compile(r"<(?:PERSON|LOCATION|HANDLE|EMAIL)(?:[_:]\w+)?>")
 _ALIAS = re.compile(
     r"previously known as|formerly|now known as|a\.?k\.?a\.?|alias|same (?:person|patient|user|account|record|customer|order|item) as|merged|moved|migrated|renamed|"  # noqa: E501
     r"re-?assigned|re-?mapped|maps? to|refers? to|redirect|correspond|instead of|replace[sd]? (?:by|with)|stored under|saved under|registered (?:as|under)|filed under|"  # noqa: E501
@@ -30,14 +33,14 @@ _ALIAS = re.compile(
 
 
 def identifiers(text: str) -> dict[str, frozenset[str]]:
-    """Ids by form: `031-22988` is of form `9-9`, `<PERSON_k3f9>` of form `<PERSON>`; dates, measures and small
+    """Ids by form: `031-22988` is of form `9-9`, `<PERSON_k3f9x2mq7a>` of form `<PERSON`; dates, measures and small
     numbers are no ids.
     """
     forms: dict[str, set[str]] = defaultdict(set)
     for word in _ID.findall(text):
         if word.startswith("<"):
             if not _DATE_TOKEN.match(word):
-                forms[word.rsplit("_", 1)[0]].add(word)
+                forms[_LETTERS.sub("", word)].add(word)
         elif _is_id(plain := word.lstrip("#").lower()):
             forms[_form(plain)].add(plain)
     return {form: frozenset(ids) for form, ids in forms.items()}
@@ -61,13 +64,25 @@ def _acted(episode: Episode) -> dict[str, frozenset[str]]:
 def redirected(episode: Episode) -> frozenset[str]:
     """Ids of the action that stand where the question's own id should: same form, not in the question."""
     asked, acted = identifiers(episode.question), _acted(episode)
-    return frozenset(
+    alike = frozenset(
         foreign
         for form, ids in acted.items()
         if form in asked
         for foreign in ids - asked[form]
         if not _contained(foreign, episode.question)
     )
+    return alike or _swapped(_numbers(asked), _numbers(acted))
+
+
+def _swapped(asked: frozenset[str], acted: frozenset[str]) -> frozenset[str]:
+    """Pseudonyms of numbers in the place of all that the question has: one number is not always taken for the same
+    thing, so that an id of the same form may look like another's."""
+    return acted if asked and not asked & acted else frozenset()
+
+
+def _numbers(ids: dict[str, frozenset[str]]) -> frozenset[str]:
+    tokens = (each for form, of in ids.items() if form.startswith("<") for each in of)
+    return frozenset(token for token in tokens if not _NAMED_TOKEN.fullmatch(token))
 
 
 def ungrounded(episode: Episode) -> frozenset[str]:

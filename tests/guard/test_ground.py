@@ -39,6 +39,15 @@ def test_a_swap_of_pseudonyms_is_seen_too():
     assert ground_score(replace(episode, action="GetDebt('<PERSON_aaaaaaaaaa>')")) == 0
 
 
+def test_a_number_that_was_taken_for_something_else_is_no_way_round():
+    asked, code = "what does patient <NATIONAL_ID> owe?", "GetDebt('{}')"
+    other = replace(OPENING, question=asked, action=code.format("<PHONE_bbbbbbbbbb>"))
+    assert ground_score(other) >= 1
+    assert ground_score(replace(other, action=code.format("<NATIONAL_ID>"))) == 0
+    both = code.format("<NATIONAL_ID>") + "\nError: <PHONE_bbbbbbbbbb> is no column"
+    assert ground_score(replace(other, action=both)) < 1
+
+
 def test_a_name_in_a_comment_of_code_is_no_id_and_a_number_there_is_one():
     code = "# <PERSON_bbbbbbbbbb> the lockers\nrow = FilterTable(db, 'locker=77-4102')"
     episode = replace(OPENING, question="when does locker 77-4102 of <PERSON_aaaaaaaaaa> open?", action=code)
