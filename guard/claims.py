@@ -205,7 +205,12 @@ def _other_day(one: Path, other: Path) -> bool:
 
 def _clash(mine: Collection[TypedValue], theirs: Collection[TypedValue]) -> bool:
     left, right = _apart(mine, theirs), _apart(theirs, mine)
-    return bool(left and right) and _comparable(left, right)
+    return bool(left and right) and _comparable(left, right) and not any(map(_is_name_hidden, (*left, *right)))
+
+
+def _is_name_hidden(value: TypedValue) -> bool:
+    """A pseudonym of a name: "Keller" and "Odo Keller" have two, so that others need not be another's."""
+    return value.kind is ValueKind.ENTITY and value.text.startswith("<")
 
 
 def _anchored(one: Path, other: Path) -> bool:
@@ -229,7 +234,5 @@ def _comparable(left: Collection[TypedValue], right: Collection[TypedValue]) -> 
             {value.text.partition(" ")[2] for value in left} & {value.text.partition(" ")[2] for value in right}
         )
     if next(iter(left)).kind is ValueKind.ENTITY:
-        return any(" " in value.text or value.text.startswith("<") for value in left) == any(
-            " " in value.text or value.text.startswith("<") for value in right
-        )
+        return any(" " in value.text for value in left) == any(" " in value.text for value in right)
     return True

@@ -102,3 +102,13 @@ def test_the_person_asked_for_is_no_setting_because_all_name_the_same_one():
 def test_a_third_of_the_question_is_enough_to_be_heard():
     hits = [hit(1, fact("The keeper there is Odo Keller.")), hit(2, fact("Odo Keller is keeper of the Varn lock."))]
     assert {found.standing for found in standing(hits, "who is keeper at the Varn lock?")} == {Standing.SETTLED}
+
+
+def test_two_pseudonyms_of_names_do_not_clash_for_one_name_has_several():
+    told = "The Belltower of Varn was finished by the mason {} in summer."
+    plain = [build_path(fact(told.format(name))) for name in ("Odo Keller", "Lena Brandt")]
+    hidden = [build_path(fact(told.format(f"<PERSON_{letter * 10}>"))) for letter in "ab"]
+    numbers = [build_path(fact(f"The mason of Varn is reached at <PHONE_{letter * 10}>.")) for letter in "ab"]
+    assert compare(*plain).relation is Relation.CONFLICT
+    assert compare(*hidden).relation is not Relation.CONFLICT
+    assert compare(*numbers).relation is Relation.CONFLICT
