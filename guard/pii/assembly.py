@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 
 from guard.pii.entities import Entity
+from guard.pii.fields import is_code
 from guard.pii.port import Finding
 
 _BETWEEN = {
@@ -40,6 +41,7 @@ _POSSESSIVE = re.compile(r"['’][sS]$")
 _PLACES = (Entity.ADDRESS, Entity.LOCATION)
 _NAMED = (Entity.PERSON, Entity.LOCATION, Entity.ADDRESS)
 _CALLED = (*_NAMED, Entity.URL)
+_FUNCTION = re.compile(r"[a-z][A-Z]|[_.]")
 _SURE, _SUSPECTED = 0.55, 0.5
 
 
@@ -143,7 +145,7 @@ def _plausible(text: str, each: Finding) -> bool:
     if each.type in _NUMBERS and _ALONE.fullmatch(value):
         return False
     if each.type in _CALLED and text.startswith("(", each.end):
-        return False
+        return not (_FUNCTION.search(value) or is_code(each.path, text))
     if each.type is Entity.ADDRESS:
         return sum(sign.isdigit() for sign in value) >= 4 or sum(sign.isalpha() for sign in value) >= 3
     if each.type in _NAMED:

@@ -17,7 +17,7 @@ _ROLES = frozenset(
 
 
 _IDENTIFIER = re.compile(r"[\w.:#+\-/]{1,128}")
-_CALL = re.compile(r"[^\W\d]\w*\(")
+_CALL = re.compile(r"(?<!\w)[^\W\d]\w*\([^)\n]{0,200}[\"'=_]|(?<![\w=])[^\W\d]\w* = [^\W\d]\w*[.(]")
 _LABEL = re.compile(r"[a-z]{1,16}(?:_[a-z]{1,16}){0,4}")
 
 
@@ -29,7 +29,7 @@ def is_identifier(text: str) -> bool:
 
 
 def is_code(path: str, text: str) -> bool:
-    """An episode's action that calls something: what looks like a name to a model of prose is most often a function's
+    """An episode's action that calls functions: what looks like a name to a model of prose is most often a function's
     or a comment's first word."""
     return path.endswith("/episode/action") and _CALL.search(text) is not None
 

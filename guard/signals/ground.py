@@ -9,10 +9,11 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 
+from guard.pii.entities import Entity
 from guard.types import Episode
 
 _ID = re.compile(
-    r"<[A-Z][A-Z_]+(?:[_:][A-Za-z0-9]+)?>|(?<![\w/.-])#?(?=[\w-]*\d)[A-Za-z0-9]+(?:[-_][A-Za-z0-9]+)*(?![\w/-])"
+    rf"<(?:{'|'.join(Entity)})(?:[_:][A-Za-z0-9]+)?>|(?<![\w/.-])#?(?=[\w-]*\d)[A-Za-z0-9]+(?:[-_][A-Za-z0-9]+)*(?![\w/-])"
 )
 _DATE = re.compile(r"^(?:(?:1[0-9]|2[01])\d\d(?:-\d{1,2}){0,2}|\d{1,2}-\d{1,2}-\d{2,4}|(?:1[0-9]|2[01])\d\ds?)$")
 _MEASURE = re.compile(
