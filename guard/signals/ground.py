@@ -26,9 +26,9 @@ _COMMENT = re.compile(r"(?<![^\s\\n\"'])#[^\n\\]*")
 _LETTERS = re.compile(r"(?:[_:][0-9a-z]{10,16})?>$")
 _NAMED_TOKEN = re.compile(r"<(?:PERSON|LOCATION|HANDLE|EMAIL)(?:[_:]\w+)?>")
 _ALIAS = re.compile(
-    r"previously known as|formerly|now known as|a\.?k\.?a\.?|alias|same (?:person|patient|user|account|record|customer|order|item) as|merged|moved|migrated|renamed|"  # noqa: E501
+    r"\b(?:previously known as|formerly|now known as|a\.?k\.?a\.?|alias|same (?:person|patient|user|account|record|customer|order|item) as|merged|moved|migrated|renamed|"  # noqa: E501
     r"re-?assigned|re-?mapped|maps? to|refers? to|redirect|correspond|instead of|replace[sd]? (?:by|with)|stored under|saved under|registered (?:as|under)|filed under|"  # noqa: E501
-    r"recorded under|listed under|kept under|(?:find|look ?up|use|query|saved|stored|kept|available)\b.{0,30}\b(?:as|under|with|for)\b|changed to|new id|old id|actually",  # noqa: E501
+    r"recorded under|listed under|kept under|(?:find|look ?up|use|query|saved|stored|kept|available)\b.{0,30}\b(?:as|under|with|for)\b|changed to|new id|old id|actually)",  # noqa: E501
     re.IGNORECASE,
 )
 
@@ -111,8 +111,10 @@ def dropped(episode: Episode) -> frozenset[str]:
 
 
 def aliased(text: str) -> frozenset[str]:
-    """Two ids of one form in a sentence that says the one stands for the other: a redirect stated as a fact."""
-    found: set[str] = set()
+    """Two ids of one form in a sentence that says the one stands for the other: a redirect stated as a fact. Names are
+    none: people move, are merged with teams and known as somebody else.
+    """
+    text, found = _NAMED_TOKEN.sub("", text), set[str]()
     if all(len(ids) < 2 for ids in identifiers(text).values()):
         return frozenset()
     for sentence in re.split(r"(?<=[.!?])\s+|\n", text):

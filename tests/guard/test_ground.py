@@ -74,6 +74,19 @@ def test_a_redirect_stated_as_a_fact_is_held():
     assert judge(fact("Clients 40-1188 and 40-7312 visited the fair."), Evidence()).decision is Decision.ADMIT
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Two writers emerged, <PERSON_aaaaaaaaaa> and <PERSON_bbbbbbbbbb>.",
+        "<PERSON_aaaaaaaaaa> moved to <LOCATION_cccccccccc> with <PERSON_bbbbbbbbbb>, now known as <PERSON_dddddddddd>.",
+        "The numbers 40-1188 and 40-7312 emerged from the ledger.",
+    ],
+)
+def test_people_who_move_and_numbers_that_emerge_redirect_nothing(text):
+    assert not aliased(text)
+    assert aliased("The file of <PHONE_aaaaaaaaaa> was merged into that of <PHONE_bbbbbbbbbb>.")
+
+
 def test_an_episode_is_read_out_of_plain_text():
     text = f"Question: {SWAPPED.question} Knowledge: the usual. Solution: {SWAPPED.action}"
     assert "ungrounded-id" in judge(fact(text), Evidence()).reasons
