@@ -10,6 +10,7 @@ from benchmarks.retrieval_figure import Axis, dots
 from benchmarks.scale import _Crowd, _id, _zipf_sizes
 from benchmarks.search_peers import PINS, PROGRAMS
 from benchmarks.telling import Spread, percentile
+from foundation.search.port import Hit
 
 
 def test_a_session_stands_where_its_best_turn_stands():
@@ -24,10 +25,14 @@ def test_any_and_all_of_the_evidence_are_told_apart():
 
 def test_a_document_of_another_tenant_is_a_leak_and_ones_own_is_not():
     mine, other = uuid4(), uuid4()
-    crowd = _Crowd({mine: 3, other: 3}, {})
-    assert all(crowd.owner(mine, _id(mine, place)) for place in range(3))
-    assert not crowd.owner(mine, _id(other, 0))
-    assert not crowd.owner(mine, _id(mine, 3))
+    owners = {_id(tenant, place): tenant for tenant in (mine, other) for place in range(3)}
+    crowd = _Crowd({mine: 3, other: 3}, owners, {})
+    assert crowd.strange(mine, [_hit(_id(mine, place)) for place in range(3)]) == 0
+    assert crowd.strange(mine, [_hit(_id(mine, 0)), _hit(_id(other, 0)), _hit(_id(mine, 3))]) == 2
+
+
+def _hit(id_):
+    return Hit(id_, 1, None, None)
 
 
 def test_tenants_sizes_fall_and_none_is_empty():
