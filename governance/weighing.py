@@ -11,6 +11,7 @@ from governance.opening import Memory, Row
 from governance.revealing import by_token
 from governance.sealed import Provenance
 from guard.paths import restored
+from guard.sameness import forget
 from guard.standing import (
     NEW_SOURCE,
     Origin,
@@ -56,11 +57,14 @@ def weights(memories: Sequence[Memory], known: Voices, *others: Origin) -> list[
 
 
 def weigh(hits: Sequence[tuple[Memory, Fused]], known: Voices, question: str) -> list[Found]:
-    """The hits with their standing towards the question, in their order. Nothing is left out."""
+    """The hits with their standing towards the question, in their order. Nothing is left out. Of names that were put
+    back nothing is kept."""
     memories = [memory for memory, _ in hits]
     weighed = weights(memories, known)
-    read = [_hit(*each, weight, known) for each, weight in zip(hits, weighed, strict=True)]
+    read = [_hit(*each, weight, known, seen_path(each[0])) for each, weight in zip(hits, weighed, strict=True)]
     judged = heed(memories, read, standing(read, question), question)
+    if any(memory.placed for memory in memories):
+        forget()
     return [
         Found(memory, fused, verdict.standing, verdict.trust, verdict.disputed_by)
         for (memory, fused), verdict in zip(hits, judged, strict=True)
@@ -71,7 +75,7 @@ def standing_of(memory: Memory) -> Standing:
     """The standing of one memory by itself: nobody else's word is heard."""
     alone = weights([memory], Voices())[0]
     place = Fused(*memory.place, lexical=1.0, dense=1.0, fused=1.0)
-    return standing([_hit(memory, place, alone, Voices())])[0].standing
+    return standing([_hit(memory, place, alone, Voices(), path_of(memory))])[0].standing
 
 
 def is_own(memory: Memory, known: Voices) -> bool:
@@ -102,8 +106,8 @@ def in_words(memories: Iterable[Memory]) -> bool:
     return all(memory.placed or not memory.payload.redactions for memory in memories)
 
 
-def _hit(memory: Memory, fused: Fused, weight: Weight, known: Voices) -> ReadHit:
-    return ReadHit(*memory.place, seen_path(memory), fused.score, weight.group, weight.trust, is_own(memory, known))
+def _hit(memory: Memory, fused: Fused, weight: Weight, known: Voices, path: Path) -> ReadHit:
+    return ReadHit(*memory.place, path, fused.score, weight.group, weight.trust, is_own(memory, known))
 
 
 def _origin(memory: Memory, trust: float, known: Voices) -> Origin:

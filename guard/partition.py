@@ -151,14 +151,19 @@ def _divided(one: int, other: int, said: Said, voices: Sequence[Voice], shared: 
     """Whether `one` agrees with `other` on one value and with a third record on another that neither of them shares.
     `shared` tells what the first of two says that the second says too.
     """
-    weaker = min(voices[one].trust, voices[other].trust)
-    thirds = [third for third in said if third not in (one, other) and MARGIN * voices[third].trust > weaker]
-    common = shared(one, other) if thirds else frozenset()
-    if not common or not said[other] - shared(other, one):
+    common = shared(one, other)
+    if not common or not said[one] - common or not said[other] - shared(other, one):
         return False
-    return any(shared(one, third) - common and not shared(other, third) for third in thirds)
+    weaker = min(voices[one].trust, voices[other].trust)
+    return any(
+        shared(one, third) - common and not shared(other, third)
+        for third in said
+        if third not in (one, other) and MARGIN * voices[third].trust > weaker
+    )
 
 
 def _shared(one: frozenset[TypedValue], *others: frozenset[TypedValue]) -> frozenset[TypedValue]:
     """Those of the first that all others have too."""
-    return frozenset(value for value in one if all(_answered(value, other) for other in others))
+    alike = one.intersection(*others)
+    rest = (value for value in one - alike if value.kind is not ValueKind.WORD)  # words are the same or not
+    return alike.union(value for value in rest if all(_answered(value, other) for other in others))

@@ -7,9 +7,16 @@ from functools import lru_cache
 
 from guard.questions import words
 from guard.types import TypedValue, ValueKind
+from guard.values import stem
 
 words_of = lru_cache(maxsize=8192)(words)
 """The content stems of a value's text; kept, for the same names are compared over and over."""
+
+
+def forget() -> None:
+    """Keep nothing of the texts that were compared: for who compared what is not to be kept longer than a request."""
+    for kept in (words_of, _form, stem):
+        kept.cache_clear()
 
 
 def same(one: TypedValue, other: TypedValue) -> bool:

@@ -13,6 +13,7 @@ from governance.services.revise import Revision, revise
 from governance.services.search import Question, search
 from governance.services.withdraw import withdraw
 from governance.timeline import Moment
+from guard import sameness
 from tests.governance.builders import admitted, drain
 from tests.governance.conftest import principal
 
@@ -141,7 +142,9 @@ def test_who_sees_names_is_told_that_two_wordings_of_one_agree(agent, admin, spa
     asked = Question("Who finished the tower of Varn?")
     reader = principal(tenant, "reader", space.id)
     assert [each.standing for each in search(agent, question=asked).found] == ["settled"] * 2
+    assert sameness.words_of.cache_info().currsize == 0  # of names nothing is kept
     assert "settled" not in [each.standing for each in search(reader, question=asked).found]
+    assert sameness.words_of.cache_info().currsize > 0
 
 
 def test_a_record_that_the_database_hides_is_not_served_from_the_index(agent, space):
