@@ -6,7 +6,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
-from guard.pii.entities import Entity
+from guard.pii.entities import NUMBERED, Entity
 from guard.pii.fields import is_code
 from guard.pii.port import Finding
 
@@ -35,7 +35,6 @@ _DATES = re.compile(
     rf"|(?<![\w/-])[0-3]?\d([-/.])[0-3]?\d\2{_YEAR}(?![\w/-])"
 )
 _ALONE = re.compile(_YEAR)
-_NUMBERS = frozenset({Entity.PHONE, Entity.ADDRESS, Entity.PASSPORT, Entity.NATIONAL_ID, Entity.BANK_ACCOUNT})
 _EDGES = " \t\r\n.,;:!?\"'’()[]{}<>«»“”"
 _POSSESSIVE = re.compile(r"['’][sS]$")
 _PLACES = (Entity.ADDRESS, Entity.LOCATION)
@@ -55,7 +54,7 @@ def settled(text: str, findings: Iterable[Finding]) -> list[Finding]:
 
 
 def _is_date(each: Finding, dates: Sequence[tuple[int, int]]) -> bool:
-    return each.type in _NUMBERS and any(start <= each.start and each.end <= end for start, end in dates)
+    return each.type in NUMBERED and any(start <= each.start and each.end <= end for start, end in dates)
 
 
 def _lines(text: str, each: Finding) -> Iterator[Finding]:
@@ -142,7 +141,7 @@ def _plausible(text: str, each: Finding) -> bool:
     """Names have letters and are not called as functions are; a lone short number or year is no address; an e-mail
     address has a way to its host."""
     value = text[each.start : each.end]
-    if each.type in _NUMBERS and _ALONE.fullmatch(value):
+    if each.type in NUMBERED and _ALONE.fullmatch(value):
         return False
     if each.type in _CALLED and text.startswith("(", each.end):
         return not (_FUNCTION.search(value) or is_code(each.path, text))

@@ -6,13 +6,12 @@ import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 
-from guard.pii.entities import Entity
+from guard.pii.entities import NUMBERED, Entity
 from guard.pii.port import Finding
 
 _SURE = 0.5
 _MOST = 200  # names and numbers of one document that are looked for again
 _PART = re.compile(r"[^\W\d_][\w'’-]{2,40}")
-_NUMBERED = frozenset({Entity.PHONE, Entity.ADDRESS, Entity.PASSPORT, Entity.NATIONAL_ID, Entity.BANK_ACCOUNT})
 _NUMBER = re.compile(r"[\d ./+()-]{4,40}")
 
 
@@ -42,11 +41,11 @@ def _said(texts: Mapping[str, str], found: Mapping[str, Sequence[Finding]]) -> I
             if each.type is Entity.PERSON and each.score >= _SURE:
                 parts = _PART.findall(value)
                 yield from ((part, each.type) for part in parts if part[0].isupper() and len(parts) < 4)
-            elif each.type in _NUMBERED and _NUMBER.fullmatch(whole := _whole(texts[path], each, in_text)):
+            elif each.type in NUMBERED and _NUMBER.fullmatch(whole := _whole(texts[path], each, in_text)):
                 yield whole, each.type
 
 
 def _whole(text: str, part: Finding, in_text: Sequence[Finding]) -> str:
     """The number that a finding is all or a part of: what overlaps will be covered as one."""
-    over = [each for each in in_text if each.type in _NUMBERED and each.start < part.end and part.start < each.end]
+    over = [each for each in in_text if each.type in NUMBERED and each.start < part.end and part.start < each.end]
     return text[min(each.start for each in over) : max(each.end for each in over)]

@@ -32,4 +32,6 @@ SEVERE = (
     Entity.PASSPORT,
     Entity.DRIVER_LICENCE,
 )
+# What is known by its digits. Dates and years look like each of them to a model.
+NUMBERED = frozenset({Entity.PHONE, Entity.ADDRESS, Entity.PASSPORT, Entity.NATIONAL_ID, Entity.BANK_ACCOUNT})
 PRECEDENCE = {entity: place for place, entity in enumerate(Entity)}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from itertools import takewhile
 from typing import Any, cast
 
 import spacy
@@ -88,4 +89,4 @@ def _names(text: str, start: int, end: int) -> list[tuple[int, int]]:
     """The place itself; where code stands in it, the capitalised words that are called by nobody."""
     if not _CODE.search(text, start, end):
         return [(start, end)]
-    return [match.span() for match in _NAME.finditer(text, start) if match.end() <= end]
+    return [match.span() for match in takewhile(lambda match: match.end() <= end, _NAME.finditer(text, start))]
